@@ -1,0 +1,52 @@
+"""Kafka records as plain values: what was read and what is to be written.
+
+Every side of the bridge speaks in these; only `bridge.kafka` turns them into and out of a client library's own types.
+Knows no client library and no meaning of the bytes.
+"""
+
+from dataclasses import dataclass
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a record lies: its identity when nothing better names it."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A record as consumed. `timestamp_ms` is Unix milliseconds as the log has it."""
+
+    position: Position
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    timestamp_ms: int
+
+    def header(self, name: str) -> bytes | None:
+        """The first header of that name, or None: names compare exactly, as Kafka does."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be written. `partition` None leaves the choice to the default partitioner (by key)."""
+
+    topic: str
+    partition: int | None
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+    def size(self) -> int:
+        """Bytes this record takes in a request, roughly: key, value, headers and a fixed allowance for framing."""
+        head = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + head + 100
