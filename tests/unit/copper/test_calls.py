@@ -1,0 +1,162 @@
+"""Calls: which request carries out what."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.contract.commands import Command, ReplyAddress
+from bridge.contract.records import Position
+from bridge.copper import calls
+from bridge.copper.entities import ENTITIES, SCANNED
+from bridge.policy.sightings import Ask, Stamp
+
+PATH = re.compile(
+    r"/(companies|people|leads|opportunities|tasks|projects)(/[1-9][0-9]*|/search)?"
+    r"|/activities|/people/fetch_by_email|/leads/upsert|/leads/[1-9][0-9]*/convert"
+)
+
+anything: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=20)
+    | st.sampled_from(["../users/me", "//evil.example", "{id}"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def command(entity: str, action: str, **parts: Any) -> Command:
+    given_parts: dict[str, Any] = {"record_id": None, "email": None, "data": {}, "match": None} | parts
+    return Command(
+        id="c1",
+        account="acme",
+        entity=entity,
+        action=action,
+        expect=None,
+        reply=ReplyAddress("copper.lead.replies", None, ()),
+        deadline=None,
+        lane="interactive",
+        fingerprint="f",
+        position=Position("copper.lead.commands", 0, 7),
+        key=None,
+        received_ms=0,
+        headers=(),
+        **given_parts,
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "method", "path", "body"),
+    [
+        (command("company", "create", data={"name": "T"}), "POST", "/companies", {"name": "T"}),
+        (command("person", "update", record_id=7, data={"title": None}), "PUT", "/people/7", {"title": None}),
+        (command("opportunity", "delete", record_id=7), "DELETE", "/opportunities/7", None),
+        (command("task", "get", record_id=7), "GET", "/tasks/7", None),
+        (command("project", "search", data={"name": "R"}), "POST", "/projects/search", {"name": "R"}),
+        (command("activity", "create", data={"details": "d"}), "POST", "/activities", {"details": "d"}),
+        (command("person", "get-by-email", email="a@b.c"), "POST", "/people/fetch_by_email", {"email": "a@b.c"}),
+        (
+            command("lead", "get-by-email", email="a@b.c"),
+            "POST",
+            "/leads/search",
+            {"emails": "a@b.c", "page_number": 1, "page_size": 200},
+        ),
+        (
+            command("lead", "upsert", data={"name": "I"}, match={"field": "email", "value": "a@b.c"}),
+            "PUT",
+            "/leads/upsert",
+            {"properties": {"name": "I"}, "match": {"field_name": "email", "field_value": "a@b.c"}},
+        ),
+        (command("lead", "convert", record_id=7), "POST", "/leads/7/convert", {}),
+        (
+            command("lead", "convert", record_id=7, data={"person": {"name": "I"}}),
+            "POST",
+            "/leads/7/convert",
+            {"details": {"person": {"name": "I"}}},
+        ),
+    ],
+    ids=lambda value: f"{value.entity}-{value.action}" if isinstance(value, Command) else "",
+)
+def test_a_command_becomes_the_call_that_copper_documents(
+    asked: Command, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    call = calls.of(asked)
+
+    assert (call.method, call.path, call.body) == (method, path, body)
+
+
+def test_every_pair_of_the_contract_has_a_call() -> None:
+    five = {(entity, action) for entity in SCANNED for action in ("create", "update", "delete", "get", "search")}
+    special = {("lead", "get-by-email"), ("lead", "upsert"), ("lead", "convert"), ("person", "get-by-email")}
+
+    assert set(calls.COMMANDS) == five | special | {("activity", "create")}
+
+
+@settings(deadline=None)
+@given(
+    pair=st.sampled_from(sorted(calls.COMMANDS)),
+    record_id=anything,
+    email=st.none() | st.text(),
+    data=st.dictionaries(st.text(max_size=10), anything, max_size=3),
+    match=st.fixed_dictionaries({"field": anything, "value": anything}),
+)
+def test_nothing_in_a_command_can_bend_the_path(pair: tuple[str, str], **parts: Any) -> None:
+    try:
+        call = calls.of(command(*pair, **parts))
+    except (ValueError, TypeError):
+        return
+
+    assert PATH.fullmatch(call.path)
+    assert PATH.fullmatch(call.route.replace("{id}", "1"))
+
+
+@pytest.mark.parametrize("record_id", [0, -1, 2**63, "7", "7/../8", True, None])
+def test_what_is_no_id_makes_no_call(record_id: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        calls.get("lead", record_id)
+
+
+def test_a_page_is_bounded_ordered_and_numbered_in_coppers_words() -> None:
+    ask = Ask(Stamp.MODIFIED, descending=True, at_least=100, at_most=200, page=3, size=50)
+
+    assert calls.search_page("lead", ask).body == {
+        "sort_by": "date_modified",
+        "sort_direction": "desc",
+        "page_number": 3,
+        "page_size": 50,
+        "minimum_modified_date": 100,
+        "maximum_modified_date": 200,
+    }
+
+
+def test_without_bounds_no_bound_is_sent() -> None:
+    assert calls.search_page("person", Ask(Stamp.MODIFIED)).body == {
+        "sort_by": "date_modified",
+        "sort_direction": "asc",
+        "page_number": 1,
+        "page_size": 200,
+    }
+
+
+@pytest.mark.parametrize("entity", [name for name in SCANNED if not ENTITIES[name].modified_filter])
+def test_a_bound_that_copper_refuses_is_never_sent(entity: str) -> None:
+    with pytest.raises(ValueError, match="cannot bound"):
+        calls.search_page(entity, Ask(Stamp.MODIFIED, at_least=1))
+
+    assert calls.search_page(entity, Ask(Stamp.CREATED, at_least=1)).body is not None
+
+
+def test_ids_are_asked_for_at_most_one_page_at_a_time() -> None:
+    assert calls.by_ids("task", [1, 2]).body == {"ids": [1, 2], "page_number": 1, "page_size": 200}
+    with pytest.raises(ValueError, match="200"):
+        calls.by_ids("task", range(1, 202))
+    with pytest.raises(ValueError, match="200"):
+        calls.by_ids("task", [])
+
+
+def test_the_repr_of_a_call_shows_no_record() -> None:
+    assert "Tideglass" not in repr(calls.create("company", {"name": "Tideglass"}))
