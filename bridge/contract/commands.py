@@ -4,23 +4,22 @@ Called by `bridge.shard.executing` (decode) and by clients (encode). Knows the h
 catalogue; knows no Kafka client and no Copper call.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from bridge.contract.failures import Failure
-from bridge.contract.records import Headers, Incoming, Position
+import orjson
 
+from bridge.contract.catalogue import CATALOGUE, Action
+from bridge.contract.failures import Code, Failure
+from bridge.contract.headers import FORWARDED, REPLY_PARTITION, Heading, ReplyAddress, read_heading
+from bridge.contract.payloads import DEEPEST, Problems, did_you_mean, problems, too_deep
+from bridge.contract.records import Headers, Incoming, Outgoing, Position
+from bridge.contract.topics import TopicNames
 
-@dataclass(frozen=True, slots=True)
-class ReplyAddress:
-    """Where the answer goes. `refused` names the topic that was asked for and not allowed, if any."""
-
-    topic: str
-    partition: int | None
-    correlation: Headers
-    """Correlation headers to be echoed byte for byte, under the names they came with."""
-    refused: str | None = None
+__all__ = ["Command", "Malformed", "ReplyAddress", "decode", "encode", "forwarded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +59,184 @@ class Malformed:
     reply: ReplyAddress
     record: Incoming
     position: Position
+
+
+def decode(
+    record: Incoming, *, entity: str, names: TopicNames, accounts: Collection[str], allowed_replies: Sequence[str]
+) -> Command | Malformed:
+    """Read a record of the commands topic of `entity`. Any bytes give a value, never an exception.
+
+    `accounts` are those the bridge serves: with exactly one, a command may leave its account out. `allowed_replies` are
+    patterns of topics that callers may have their replies in (`replies.allowed`).
+    """
+    heading = read_heading(record, entity, names, allowed_replies)
+    value = _parse(record.value)
+    if isinstance(value, str):
+        return _malformed(record, entity, heading, Code.MALFORMED, {"": (value,), **heading.problems})
+    account = _account(value, accounts)
+    action = _action(value, entity, heading)
+    if isinstance(action, Failure):
+        return _refused(record, entity, heading, action, account=account)
+    wrong = {**heading.problems, **problems(action, value)}
+    if wrong:
+        code = Code.MALFORMED if heading.problems else Code.INVALID
+        return _malformed(record, entity, heading, code, wrong, account=account, action=action.name)
+    if account is None:
+        return _refused(record, entity, heading, _no_account(value), action=action.name)
+    return _command(record, entity, heading, value, account, action)
+
+
+def _parse(raw: bytes | None) -> dict[str, Any] | str:
+    """The value as an object, or why it is none."""
+    if not raw:
+        return "the value is empty; a command is one JSON object"
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return "the value is not JSON"
+    if not isinstance(value, dict):
+        return "the value is not a JSON object"
+    return f"the value nests deeper than {DEEPEST} levels" if too_deep(value) else value
+
+
+def _account(value: Mapping[str, Any], accounts: Collection[str]) -> str | None:
+    asked = value.get("account")
+    if "account" not in value and len(accounts) == 1:
+        return next(iter(accounts))
+    return asked if isinstance(asked, str) and asked in accounts else None
+
+
+def _no_account(value: Mapping[str, Any]) -> Failure:
+    if "account" in value:
+        return Failure(Code.UNKNOWN_ACCOUNT, "Unknown account", "this bridge does not serve the account named")
+    detail = "this bridge serves several accounts: the command must name one in `account`"
+    return Failure(Code.UNKNOWN_ACCOUNT, "Account missing", detail, {"account": ("required",)})
+
+
+def _action(value: Mapping[str, Any], entity: str, heading: Heading) -> Action | Failure:
+    asked = value.get("action", heading.action)
+    known = [row.name for row in CATALOGUE.actions_of(entity)]
+    if not isinstance(asked, str):
+        said = "must be a string" if "action" in value else "required, here or as the header ce_type"
+        return _failure(Code.MALFORMED, {"action": (said,), **heading.problems})
+    if heading.action not in {None, asked}:
+        return _failure(Code.MALFORMED, {"action": ("differs from the header ce_type",), **heading.problems})
+    action = CATALOGUE.action(entity, asked)
+    if action is None:
+        said = f"unknown action{did_you_mean(asked, known)}; {entity} has {', '.join(known)}"
+        return Failure(Code.UNKNOWN_ACTION, "Unknown action", said, {"action": (said,)})
+    return action
+
+
+def _command(
+    record: Incoming, entity: str, heading: Heading, value: Mapping[str, Any], account: str, action: Action
+) -> Command:
+    asked = (value.get("id"), value.get("email"), value.get("data", {}), value.get("match"), value.get("expect"))
+    record_id, email, data, match, expect = asked
+    return Command(
+        id=heading.id,
+        account=account,
+        entity=entity,
+        action=action.name,
+        record_id=record_id,
+        email=email,
+        data=data,
+        match=match,
+        expect=expect,
+        reply=heading.reply,
+        deadline=heading.deadline,
+        lane=heading.lane,
+        fingerprint=_fingerprint(entity, action.name, account, *asked),
+        position=heading.position,
+        key=record.key,
+        received_ms=record.timestamp_ms,
+        headers=record.headers,
+    )
+
+
+def _fingerprint(*asked: Any) -> str:
+    canonical = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(canonical).hexdigest()[:32]
+
+
+def _malformed(
+    record: Incoming,
+    entity: str,
+    heading: Heading,
+    code: Code,
+    wrong: Problems,
+    *,
+    account: str | None = None,
+    action: str | None = None,
+) -> Malformed:
+    return _refused(record, entity, heading, _failure(code, wrong), account=account, action=action)
+
+
+def _failure(code: Code, wrong: Problems) -> Failure:
+    title = "The command cannot be read" if code is Code.MALFORMED else "The command breaks its schema"
+    told = [f"{path}: {reason}" if path else reason for path, reasons in wrong.items() for reason in reasons]
+    return Failure(
+        code, title, "; ".join(told)[:1000], {path: reasons for path, reasons in wrong.items() if path} or None
+    )
+
+
+def _refused(
+    record: Incoming,
+    entity: str,
+    heading: Heading,
+    failure: Failure,
+    *,
+    account: str | None = None,
+    action: str | None = None,
+) -> Malformed:
+    return Malformed(heading.id, account, entity, action, failure, heading.reply, record, heading.position)
+
+
+def forwarded(record: Incoming, partition: int) -> Outgoing:
+    """The same command for another partition of its topic, marked with the position it lay at first."""
+    mark = () if record.header(FORWARDED) is not None else ((FORWARDED, str(record.position).encode()),)
+    return Outgoing(record.position.topic, partition, record.key, record.value, record.headers + mark)
+
+
+def encode(
+    action: str,
+    *,
+    account: str | None = None,
+    record_id: int | None = None,
+    email: str | None = None,
+    data: Mapping[str, Any] | None = None,
+    match: Mapping[str, Any] | None = None,
+    expect: Mapping[str, Any] | None = None,
+    command_id: str | None = None,
+    correlation: bytes | None = None,
+    reply_topic: str | None = None,
+    reply_partition: int | None = None,
+    deadline: float | None = None,
+    lane: str | None = None,
+    traceparent: str | None = None,
+) -> tuple[bytes, Headers]:
+    """Value and headers of a command, as a caller puts them on the commands topic. `deadline` is Unix seconds."""
+    members = {
+        "action": action,
+        "account": account,
+        "id": record_id,
+        "email": email,
+        "data": data,
+        "match": match,
+        "expect": expect,
+    }
+    value = orjson.dumps({name: member for name, member in members.items() if member is not None})
+    headers = {
+        "idempotency-key": _text(command_id),
+        "correlation-id": correlation,
+        "reply-to": _text(reply_topic),
+        REPLY_PARTITION: None if reply_partition is None else reply_partition.to_bytes(4, "big"),
+        "deadline": None if deadline is None else datetime.fromtimestamp(deadline, UTC).isoformat().encode(),
+        "lane": _text(lane),
+        "traceparent": _text(traceparent),
+    }
+    return value, tuple((name, raw) for name, raw in headers.items() if raw is not None)
+
+
+def _text(value: str | None) -> bytes | None:
+    return None if value is None else value.encode()
