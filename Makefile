@@ -1,0 +1,49 @@
+# Every target is one line; what it does lives in the tools it calls. `make` alone tells what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint bench test-containers contract nightly lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+setup: $(READY) ## make .venv with .venv/bin/copper-bridge in it
+
+demo: $(READY) ## the bridge at work against a Copper double and a real Kafka: make demo ARGS="--exit-after 60s"
+	@$(BIN)/copper-bridge demo $(ARGS)
+
+test: lint ## everything CI runs
+	@$(BIN)/pytest -m "not nightly"
+
+check: lint ## what to run before a commit: format, lint, types, layers, contract, fast tests
+	@$(BIN)/pytest tests/unit tests/contract
+
+lint: $(READY)
+	@$(BIN)/ruff format --check && $(BIN)/ruff check && $(BIN)/mypy && $(BIN)/lint-imports --no-logo && $(BIN)/python -m bridge.contract.publish --check
+
+bench: $(READY) ## measure speed, in ratios of one run
+	@$(BIN)/pytest -s tests/benchmarks
+
+test-containers: $(READY) ## the sandbox's Kafka from a Docker engine (needs one)
+	@$(BIN)/pytest tests/containers
+
+contract: $(READY) ## write topics/ anew from the catalogue
+	@$(BIN)/python -m bridge.contract.publish
+
+nightly: $(READY) ## the long form of the tests
+	@$(BIN)/pytest -m nightly
+
+lock: ## resolve the dependencies anew into requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --upgrade --quiet --output-file requirements.lock
+
+clean: ## remove .venv and every cache of the tools
+	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed (Debian, Ubuntu: `apt install python3 python3-venv`; macOS: `brew install python`); if it is there: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@echo "Setting up .venv, about a minute the first time" >&2
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
