@@ -117,15 +117,15 @@ def event_schema(entity: Entity, kind: str) -> Schema:
         "id": {"type": "integer"},
         "ts_ms": {"type": "integer"},
         "via": {"type": "string"},
-        "seen": {"type": "boolean"},
     }
+    seen = {"seen": {"type": "boolean", "description": "false: the record was never seen before its delete"}}
     properties = {
         "op": {"enum": list(OPS[kind])},
         "ts_ms": {"type": "integer", "description": "when the bridge wrote it, Unix milliseconds"},
         "before": {"created": nothing, "snapshot": nothing, "upserted": {"anyOf": [record, nothing]}}.get(kind, record),
         "after": nothing if kind == "deleted" else record,
         "changed": {"type": "array", "items": {"type": "string"}},
-        "source": {"type": "object", "required": [*source], "properties": source},
+        "source": {"type": "object", "required": [*source], "properties": source | seen},
     }
     value = {"type": "object", "required": [*properties], "properties": properties}
     title = f"{entity.title} {kind}"
