@@ -84,6 +84,8 @@ class Catalogue:
 
     shapes: Mapping[str, Shape]
     paging: Mapping[str, Shape]
+    headers: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    """Family of messages to its headers: `about` in words, `always` when no message lacks it."""
     entities: Mapping[str, Entity]
     triggers: tuple[Trigger, ...]
     actions: tuple[Action, ...]
@@ -127,6 +129,7 @@ def load(path: Path) -> Catalogue:
     return Catalogue(
         shapes=tables["shapes"],
         paging=tables["paging"],
+        headers=tables["headers"],
         entities={name: _entity(name, table) for name, table in tables["entities"].items()},
         triggers=tuple(Trigger(**row) for row in tables["triggers"]),
         actions=tuple(_action(row) for row in tables["actions"]),
