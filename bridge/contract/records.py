@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 Headers = tuple[tuple[str, bytes], ...]
 
+LARGEST_RECORD = 1_000_000
+"""Bytes of a record, as `Outgoing.size` counts them, that every topic takes: the brokers' default limit for a batch is
+1,048,588, and one record over it would fail a whole transaction."""
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -45,6 +49,10 @@ class Outgoing:
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+
+    def fits(self, largest: int = LARGEST_RECORD) -> bool:
+        """Whether a topic takes it."""
+        return self.size() <= largest
 
     def size(self) -> int:
         """Bytes this record takes in a request, roughly: key, value, headers and a fixed allowance for framing."""

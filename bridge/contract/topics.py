@@ -98,7 +98,8 @@ def _specs_of(names: TopicNames, entity: str) -> list[TopicSpec]:
         *specs,
         TopicSpec(names.commands(entity), _kept(days=7)),
         TopicSpec(names.replies(entity), _kept(days=7)),
-        TopicSpec(names.dead_letters(entity), _kept(days=30)),
+        # A dead letter is its command, which may be as large as the brokers' default allows, and the reasons.
+        TopicSpec(names.dead_letters(entity), _kept(days=30) | {"max.message.bytes": str(2 * 1024 * 1024)}),
     ]
 
 

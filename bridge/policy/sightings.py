@@ -81,7 +81,7 @@ class Why(StrEnum):
     RATE_LIMITED = "rate-limited"  # 429
     NOT_SENT = "not-sent"  # DNS, connect or TLS error: provably nothing reached Copper
     IN_DOUBT = "in-doubt"  # time-out, reset or 5xx after the request was written
-    UNREADABLE = "unreadable"  # a 2xx whose body is not what was promised (HTML, cut JSON): it was done, the answer is lost
+    UNREADABLE = "unreadable"  # a 2xx whose body is not what was promised: it was done, the answer is lost
     EXPIRED = "expired"  # the caller's deadline passed before the request was written
 
 

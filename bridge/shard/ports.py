@@ -1,62 +1,149 @@
 """What an owned shard needs of the world, as Protocols.
 
-`bridge.copper` and `bridge.kafka` satisfy them, `bridge.app` joins them; nothing here or in `bridge.shard` knows HTTP or
-a Kafka client.
+`bridge.copper` and `bridge.kafka` satisfy them, `bridge.app` joins them; nothing here or in `bridge.shard` knows HTTP
+or a Kafka client.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from bridge.contract.commands import Command
-from bridge.contract.records import Outgoing
+from bridge.contract.records import Incoming, Outgoing
 from bridge.policy.sightings import Ask, Lane, Page, Record, Trouble
 
 T = TypeVar("T")
+Sink = Callable[[Sequence[Incoming]], None]
 
 
 class Copper(Protocol):
-    """One Copper account. Every method makes at most one call per row of its description and never raises for an answer.
+    """One Copper account. Failures are `Trouble` values; only programming errors and cancellation are exceptions.
 
-    Failures are `Trouble` values; only programming errors and cancellation are exceptions. Calls wait for the
-    account's budget in their lane.
+    Every method makes one call and, except `execute`, waits for the account's budget in its lane first.
     """
 
     async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
         """One page of a scan."""
         ...
 
-    async def by_ids(self, entity: str, ids: Sequence[int], lane: Lane) -> Page | Trouble:
-        """The records of at most 200 ids as the (lagging) search index knows them."""
-        ...
-
     async def get(self, entity: str, record_id: int, lane: Lane) -> Record | Trouble:
         """The record as Copper has it now; `NOT_FOUND` when it is gone."""
         ...
 
-    async def execute(self, command: Command, *, deadline: float | None) -> Any | Trouble:
-        """Carry out a command in one call and give Copper's decoded answer.
+    async def find(self, entity: str, match: Mapping[str, Any], lane: Lane) -> Sequence[Record] | Trouble:
+        """Records that an upsert's match names, as the (lagging) search index knows them."""
+        ...
 
-        `deadline` is Unix seconds by the bridge's clock, checked after the budget was granted and right before the
-        request is written; later than that nothing is sent and the answer is `EXPIRED`.
+    async def works(self, lane: Lane) -> Trouble | None:
+        """Whether the credentials are good for anything at all: asks for the account itself."""
+        ...
+
+    async def admit(self, lane: Lane, *, deadline: float | None) -> bool:
+        """Wait until the budget grants one call, which the caller makes by `execute`.
+
+        False when the deadline passed.
+        """
+        ...
+
+    async def execute(self, command: Command, *, deadline: float | None) -> Any | Trouble:
+        """Carry out an admitted command in one call and give Copper's decoded answer.
+
+        `deadline` is Unix seconds by the bridge's clock, checked right before the request is written; later than that
+        nothing is sent and the answer is `EXPIRED`.
         """
         ...
 
 
 class Draft(Protocol):
-    """A transaction in the making: what is known, with all that was drafted before, and where to add records."""
+    """A transaction in the making. Records on changelog topics change what `Memory.drafted` shows at once."""
 
     def add(self, record: Outgoing) -> None:
-        """Put a record into the transaction; records on changelog topics change what is known at once."""
+        """Put a record into the transaction.
+
+        Raises:
+            RecordTooLarge: no broker would take it.
+        """
         ...
 
 
 class Ledger(Protocol):
     """The shard's one way to write."""
 
-    async def commit(self, write: Callable[[Draft], T]) -> T:
-        """Run `write` while a transaction is assembled, commit it with whatever else waits, give back its result.
+    async def open(self) -> None:
+        """Fence every predecessor."""
+        ...
 
-        `write` runs alone and against the latest state, so a decision made in it cannot be outdated by another flow.
-        Returns only when the commit is known. Raises `SessionEnded` when this session can write no more.
+    async def run(self) -> None:
+        """Commit what waits, until the session ends."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the producer."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until nothing waits to be written."""
+        ...
+
+    async def commit(self, write: Callable[[Any], T]) -> T:
+        """Run `write` with the `Draft` while a transaction is assembled, commit it with whatever else waits.
+
+        `write` runs alone and against the latest state, so a decision made in it cannot be outdated by another flow; it
+        must not wait for anything. Gives back its result, only when the commit is known.
+
+        Raises:
+            SessionEnded: this session can write no more.
         """
+        ...
+
+
+class Changelog(Protocol):
+    """The shard's partition of the topics that make up its memory."""
+
+    async def bounds(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """First and end offset of each topic; refuses while a transaction is open."""
+        ...
+
+    async def replay(
+        self,
+        since: Mapping[str, int],
+        until: Mapping[str, int],
+        learn: Callable[[Sequence[Incoming], Mapping[str, int]], None],
+    ) -> int:
+        """Hand over the committed records between two offsets; gives their number."""
+        ...
+
+
+class Intake(Protocol):
+    """Where commands and notifications come from."""
+
+    def open(self, shard: int, positions: Mapping[str, int], sinks: Mapping[str, Sink]) -> None:
+        """Begin to deliver."""
+        ...
+
+    def close(self, shard: int) -> None:
+        """Deliver no more."""
+        ...
+
+    def hold(self, topic: str, shard: int) -> None:
+        """Backpressure on."""
+        ...
+
+    def release(self, topic: str, shard: int) -> None:
+        """Backpressure off."""
+        ...
+
+
+class Membership(Protocol):
+    """Who owns what."""
+
+    async def holds(self, shard: int) -> bool:
+        """Whether the shard is assigned to this process, once no rebalance is under way."""
+        ...
+
+
+class Replies(Protocol):
+    """What is known about topics that callers name."""
+
+    async def partitions(self, topic: str) -> int | None:
+        """How many partitions a topic has; None when it does not exist."""
         ...

@@ -1,0 +1,102 @@
+"""What to do about a call that did not succeed: the outcome table of the contract, as data.
+
+Called by `shard.attempting` with the `Trouble` of a command's call. Knows no time and no I/O; the jitter is an input.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from bridge.contract.failures import Code, Failure
+from bridge.policy.sightings import Trouble, Why
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Copper did not do it and the bridge will not try again."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Succeed:
+    """It was already so: deleting what is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """The deadline passed before the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitAndRetry:
+    """Provably nothing was done, and the fault is the world's: try again after so many seconds, inside the deadline."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """It may have been done: find out before anything else is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAccount:
+    """Forbidden: this one thing, or everything? Ask for the account itself, then `after_probe`."""
+
+
+Decision = Fail | Succeed | Expire | WaitAndRetry | Settle | ProbeAccount
+
+_FAILS = MappingProxyType(
+    {
+        Why.INVALID: (Code.INVALID, "Copper refuses the request", False),
+        Why.NOT_FOUND: (Code.NOT_FOUND, "No such record", False),
+        Why.CONFLICT: (Code.CONFLICT, "In conflict with what is there", False),
+        Why.FEATURE_DISABLED: (Code.FEATURE_DISABLED, "Switched off in this Copper account", False),
+        Why.FORBIDDEN: (Code.FORBIDDEN, "Not allowed to the bridge's Copper user", False),
+    }
+)
+_WAITS = frozenset({Why.RATE_LIMITED, Why.NOT_SENT, Why.UNAUTHORIZED})
+_DOUBTS = frozenset({Why.IN_DOUBT, Why.UNREADABLE})
+
+
+def decide(*, action: str, effect: bool, trouble: Trouble, failures: int, jitter: float) -> Decision:
+    """What a command's trouble means.
+
+    `failures` counts the troubled calls before this one; `jitter` in [0, 1) spreads the retries. Trouble that the world
+    is to blame for (429, 401, no connection) waits without limit: a command ends by its deadline, not by our
+    impatience.
+    """
+    if trouble.why is Why.EXPIRED:
+        return Expire()
+    if trouble.why is Why.NOT_FOUND and action == "delete":
+        return Succeed()
+    if trouble.why is Why.FORBIDDEN:
+        return ProbeAccount()
+    if trouble.why in _DOUBTS:
+        return Settle() if effect else WaitAndRetry(pause(failures, jitter))
+    if trouble.why in _WAITS:
+        return WaitAndRetry(pause(failures, jitter))
+    return Fail(failure_of(trouble))
+
+
+def after_probe(trouble: Trouble, probe: Trouble | None, *, failures: int, jitter: float) -> Decision:
+    """What a 403 means, given how the account itself answered: None when it did."""
+    return Fail(failure_of(trouble)) if probe is None else WaitAndRetry(pause(failures, jitter))
+
+
+def failure_of(trouble: Trouble) -> Failure:
+    """Copper's refusal in the contract's words."""
+    code, title, retryable = _FAILS[trouble.why]
+    detail = trouble.detail
+    if trouble.ids:
+        detail = f"{detail} (records {', '.join(map(str, trouble.ids))})"
+    return Failure(code, title, detail, trouble.fields, trouble.status, retryable)
+
+
+def pause(failures: int, jitter: float) -> float:
+    """Seconds before the next try: doubling from one second to a minute, spread over its upper half."""
+    longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures, 10))
+    return longest * (0.5 + jitter / 2)

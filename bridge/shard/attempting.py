@@ -1,0 +1,293 @@
+"""Attempting: one command from the first look at the journal to an outcome.
+
+What was answered before is answered again; what was attempted without a result is settled before anything is sent; what
+has an effect is journaled before the call. Decisions are `policy.outcomes` and `policy.settling`; this is their hands.
+Called by `shard.executing`; the outcome is written by `shard.concluding`.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bridge.contract.catalogue import CATALOGUE, Action
+from bridge.contract.commands import Command
+from bridge.contract.events import state_key
+from bridge.contract.failures import Code, Failure
+from bridge.contract.records import Outgoing
+from bridge.contract.replies import Reply, Status, failed
+from bridge.policy import outcomes, settling
+from bridge.policy.sightings import Lane, Record, Trouble, Why
+from bridge.shard.journal import Attempted, Finished, attempt_record, journal_key, read_journal
+from bridge.shard.ports import Copper, Draft, Ledger
+from bridge.shard.publishing import Publishing
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record that Copper's answer showed; `asked` is when the call was made, Unix seconds."""
+
+    entity: str
+    record: Record
+    asked: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A record that Copper's answer showed to be no more."""
+
+    entity: str
+    record_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended: its answer, what Copper's answer showed, and whether the journal keeps it."""
+
+    reply: Reply
+    seen: tuple[Seen | Gone, ...] = ()
+    keep: bool = True
+
+
+@dataclass(slots=True)
+class Run:
+    """The calls made for one command so far. `protect` tells whether a stop has to wait for them."""
+
+    command: Command
+    action: Action
+    copper: Copper
+    protect: Callable[[bool], None]
+    journaled: bool = False
+    before: str | None = None
+    """Content hash of the record when the attempt was journaled."""
+    calls: int = 0
+    copper_s: float = 0.0
+    first_s: float | None = None
+    asked_s: float = 0.0
+    sent_at: float = 0.0
+    """Loop time of the last call's beginning."""
+
+    def timed(self, reply: Reply) -> Reply:
+        """The reply with the times and the number of calls."""
+        queued = None if self.first_s is None else max(0, round(self.first_s * 1000) - self.command.received_ms)
+        return replace(reply, attempts=self.calls, queued_ms=queued, copper_ms=round(self.copper_s * 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class Attempting:
+    """Carries commands out. `jitter` gives a number in [0, 1); `fenced_at` is the session's fence, loop time."""
+
+    coppers: Mapping[str, Copper]
+    ledger: Ledger
+    publishing: Publishing
+    waits: settling.Waits
+    allow_delete: bool
+    fenced_at: float
+    jitter: Callable[[], float]
+    slots: asyncio.Semaphore
+
+    async def attempt(self, command: Command, protect: Callable[[bool], None]) -> Outcome:
+        """Everything up to the outcome. Returns once Copper has answered for good, or never will."""
+        entry = read_journal(self.publishing.memory.known, command)
+        if entry is not None and entry.fingerprint != command.fingerprint:
+            return Outcome(failed(_ID_REUSED), keep=False)
+        if isinstance(entry, Finished):
+            return Outcome(entry.reply, keep=False)
+        action = CATALOGUE.action(command.entity, command.action)
+        if action is None:
+            raise LookupError("decode lets no unknown action through")
+        run = Run(command, action, self.coppers[command.account], protect)
+        if isinstance(entry, Attempted):
+            run.journaled, run.before = True, entry.before
+            protect(True)
+            return await self._settle(run, self.fenced_at) or await self._calls(run)
+        return self._refused(command) or await self._unexpected(run) or await self._calls(run)
+
+    def broken(self, command: Command) -> Outcome:
+        """The outcome when our own code failed: `unknown` if an attempt may have had an effect."""
+        if isinstance(read_journal(self.publishing.memory.known, command), Attempted):
+            return Outcome(_unknown("the bridge failed after the call may have been made: look before you repeat it"))
+        detail = "the bridge failed before any call was made"
+        return Outcome(failed(Failure(Code.INTERNAL, "Internal error", detail, retryable=True)))
+
+    async def _calls(self, run: Run) -> Outcome:
+        failures = 0
+        while True:
+            answer = await self._call(run)
+            if answer is _REPEATED:
+                return await self.attempt(run.command, run.protect)
+            if not isinstance(answer, Trouble):
+                return _succeeded(run, answer)
+            outcome = await self._troubled(run, answer, failures)
+            if outcome is not None:
+                return outcome
+            failures += 1
+
+    async def _troubled(self, run: Run, trouble: Trouble, failures: int) -> Outcome | None:
+        """What a trouble comes to; None to call again."""
+        jitter, action = self.jitter(), run.action
+        decision = outcomes.decide(
+            action=action.name, effect=action.effect, trouble=trouble, failures=failures, jitter=jitter
+        )
+        if isinstance(decision, outcomes.ProbeAccount):
+            probe = await run.copper.works(Lane.COMMANDS)
+            decision = outcomes.after_probe(trouble, probe, failures=failures, jitter=jitter)
+        match decision:
+            case outcomes.Expire():
+                return _expired(run)
+            case outcomes.Fail(failure):
+                return Outcome(run.timed(failed(failure)), keep=_kept(run))
+            case outcomes.Succeed():
+                return _done(run, None, already=True)
+            case outcomes.Settle():
+                return await self._settle(run, run.sent_at)
+            case outcomes.WaitAndRetry(seconds):
+                await self._void(run)
+                await asyncio.sleep(self._inside(run.command.deadline, seconds))
+        return None
+
+    async def _call(self, run: Run) -> Any:
+        """One call, journaled ahead if it may have an effect. Never more than so many at a time in a shard."""
+        command = run.command
+        async with self.slots:
+            if not await run.copper.admit(Lane.COMMANDS, deadline=command.deadline):
+                return _TOO_LATE
+            if run.action.effect and not run.journaled and not await self._journal(run):
+                return _REPEATED
+            run.asked_s, run.sent_at = self.publishing.clock(), asyncio.get_running_loop().time()
+            run.first_s = run.first_s or run.asked_s
+            answer = await run.copper.execute(command, deadline=command.deadline)
+            run.copper_s += asyncio.get_running_loop().time() - run.sent_at
+            run.calls += 1
+            return answer
+
+    async def _journal(self, run: Run) -> bool:
+        """Commit the attempt. False when the id has turned up in the journal since it was looked up."""
+        publishing, command = self.publishing, run.command
+        run.protect(True)
+        if command.record_id is not None:
+            kept = publishing.memory.known.record(
+                command.entity, state_key(command.account, command.record_id).decode()
+            )
+            run.before = None if kept is None else kept.hash
+
+        def write(draft: Draft) -> bool:
+            if read_journal(publishing.memory.drafted, command) is not None:
+                return False
+            draft.add(attempt_record(publishing.names, publishing.shard, command, run.before, publishing.clock()))
+            return True
+
+        run.journaled = await self.ledger.commit(write)
+        return run.journaled
+
+    async def _void(self, run: Run) -> None:
+        """The attempt provably had no effect and the next may be long in coming.
+
+        Take it back, so that no restart doubts.
+        """
+        if run.journaled:
+            key = journal_key(run.command).encode()
+            names, shard = self.publishing.names, self.publishing.shard
+            await self.ledger.commit(lambda draft: draft.add(Outgoing(names.journal, shard, key, None)))
+            run.journaled = False
+        run.protect(False)
+
+    async def _settle(self, run: Run, since: float) -> Outcome | None:
+        """Wait until the truth shows, look, decide. None when the call is to be made (again)."""
+        command, look = run.command, settling.look_for(run.action.name)
+        if look is not settling.Look.NONE:
+            await asyncio.sleep(since + self.waits.before(look) - asyncio.get_running_loop().time())
+        run.asked_s = self.publishing.clock()
+        found = await self._look(run, look)
+        verdict = settling.settle(run.action.name, sent=command.data, before=run.before, found=found)
+        match verdict:
+            case settling.Done(record):
+                return _done(run, record)
+            case settling.Undecided(detail):
+                return Outcome(run.timed(_unknown(detail)))
+        return None
+
+    async def _look(self, run: Run, look: settling.Look) -> settling.Found:
+        command, failures = run.command, 0
+        while look is not settling.Look.NONE:
+            if look is settling.Look.SEARCH:
+                found = await run.copper.find(command.entity, command.match or {}, Lane.COMMANDS)
+            else:
+                answer = await run.copper.get(command.entity, command.record_id or 0, Lane.COMMANDS)
+                found = answer if isinstance(answer, Trouble) else [answer]
+            if not isinstance(found, Trouble):
+                return found
+            if found.why is Why.NOT_FOUND:
+                break
+            await asyncio.sleep(outcomes.pause(failures, self.jitter()))
+            failures += 1
+        return []
+
+    async def _unexpected(self, run: Run) -> Outcome | None:
+        """Compare what the caller expects with the record as it is: best effort, Copper has no conditional write."""
+        command = run.command
+        if not command.expect:
+            return None
+        found = await self._look(run, settling.Look.GET)
+        if found and settling.fields_equal(command.expect, found[0]):
+            return None
+        if not found:
+            return Outcome(failed(Failure(Code.NOT_FOUND, "No such record", "there is no such record to compare")))
+        differing = [
+            name for name in command.expect if not settling.fields_equal({name: command.expect[name]}, found[0])
+        ]
+        fields = {f"expect.{name}": ("has another value now",) for name in differing}
+        detail = f"{', '.join(differing)}: not as expected; nothing was changed"
+        return Outcome(failed(Failure(Code.EXPECTATION_FAILED, "Not as expected", detail, fields)))
+
+    def _refused(self, command: Command) -> Outcome | None:
+        if command.action == "delete" and not self.allow_delete:
+            detail = "deletes are switched off in this bridge (commands.allow_delete)"
+            return Outcome(failed(Failure(Code.FORBIDDEN, "Not allowed", detail)))
+        return None
+
+    def _inside(self, deadline: float | None, seconds: float) -> float:
+        return seconds if deadline is None else max(0.0, min(seconds, deadline - self.publishing.clock()))
+
+
+_REPEATED = object()
+_TOO_LATE = Trouble(Why.EXPIRED, "the deadline passed before the budget granted the call")
+_ID_REUSED = Failure(
+    Code.ID_REUSED, "Command id used before", "another command with this id was taken on; use an id of its own for each"
+)
+
+
+def _succeeded(run: Run, answer: Any) -> Outcome:
+    """Copper's answer, sorted into a record or records, and what it shows."""
+    command = run.command
+    if isinstance(answer, list):
+        return Outcome(run.timed(Reply(Status.SUCCEEDED, records=answer)), keep=_kept(run))
+    if run.action.name == "convert":
+        seen = tuple(Seen(entity, part, run.asked_s) for entity, part in answer.items() if part)
+        gone = Gone(command.entity, command.record_id or 0)
+        return Outcome(run.timed(Reply(Status.SUCCEEDED, record=answer)), (*seen, gone))
+    return _done(run, None if run.action.name == "delete" else answer)
+
+
+def _done(run: Run, record: Record | None, *, already: bool = False) -> Outcome:
+    command = run.command
+    reply = run.timed(Reply(Status.SUCCEEDED, record=record, already=already))
+    if record is None:
+        return Outcome(reply, (Gone(command.entity, command.record_id or 0),))
+    followed = run.action.effect and CATALOGUE.kinds(command.entity)
+    return Outcome(reply, (Seen(command.entity, record, run.asked_s),) if followed else (), _kept(run))
+
+
+def _expired(run: Run) -> Outcome:
+    detail = "the deadline passed before the call to Copper; nothing was done"
+    failure = Failure(Code.WOULD_EXPIRE, "Deadline passed", detail, retryable=True)
+    return Outcome(run.timed(Reply(Status.EXPIRED, failure=failure)), keep=_kept(run))
+
+
+def _unknown(detail: str) -> Reply:
+    return Reply(Status.UNKNOWN, failure=Failure(Code.UNAVAILABLE, "Not known whether it was done", detail))
+
+
+def _kept(run: Run) -> bool:
+    """Whether the journal keeps the answer: a read under no id of the caller's own can never be asked for again."""
+    return run.action.effect or run.command.id != str(run.command.position)

@@ -1,0 +1,162 @@
+"""Concluding: the one transaction in which a command ends.
+
+Reply, journal entry, the events the command caused, a dead letter where it can never be carried out, and the position
+of its topic. Called by `shard.executing`; makes no call to Copper.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bridge.contract.catalogue import CATALOGUE
+from bridge.contract.commands import Command, Malformed, ReplyAddress
+from bridge.contract.dead_letters import dead_letter
+from bridge.contract.events import Change, event_id
+from bridge.contract.failures import Code, Failure
+from bridge.contract.records import Incoming, Outgoing, Position
+from bridge.contract.replies import Reply, Status, failed, reply_record
+from bridge.contract.topics import TopicNames
+from bridge.policy.changes import Sighting
+from bridge.policy.positions import Positions
+from bridge.policy.sightings import Via
+from bridge.shard.attempting import Gone, Outcome, Seen
+from bridge.shard.cursors import NOT_FOLLOWED, cursor_record, position_key, read_scan
+from bridge.shard.journal import finished_record
+from bridge.shard.ports import Draft, Ledger, Replies
+from bridge.shard.publishing import Publishing
+
+TOO_LARGE = Failure(
+    Code.TOO_LARGE,
+    "Too large",
+    "the answer is larger than a Kafka record may be; ask for less at once",
+    retryable=False,
+)
+LARGEST_LETTER = 1_900_000
+"""Dead letters keep the whole record and add to it: their topics take up to 2 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concluding:
+    """Writes endings. `answered` is told account, entity, action and status of every reply; `buried` every code."""
+
+    ledger: Ledger
+    publishing: Publishing
+    replies: Replies
+    overlap: int
+    answered: Callable[[Command | Malformed, Reply], None]
+    buried: Callable[[Code], None]
+
+    async def refuse(self, command: Malformed, positions: Positions) -> None:
+        """A record that can never be carried out: an answer and a dead letter."""
+        command = replace(command, reply=await self._deliverable(command))
+        reply = failed(command.failure)
+
+        def write(draft: Draft) -> None:
+            draft.add(_addressed(command, reply, self.publishing.names, self.publishing.shard))
+            self._bury(draft, command)
+            self._finish(draft, command.record.position, positions)
+
+        await self.ledger.commit(write)
+        self.answered(command, reply)
+        self.buried(command.failure.code)
+
+    async def forward(self, record: Incoming, moved: Outgoing, positions: Positions) -> None:
+        """A command that lies in another account's shard goes there, and its position moves on."""
+
+        def write(draft: Draft) -> None:
+            draft.add(moved)
+            self._finish(draft, record.position, positions)
+
+        await self.ledger.commit(write)
+
+    async def conclude(self, command: Command, record: Incoming, outcome: Outcome, positions: Positions) -> None:
+        """The command's answer, with everything that follows from it."""
+        command = replace(command, reply=await self._deliverable(command))
+
+        def write(draft: Draft) -> Reply:
+            events = [self._event(draft, command, each) for each in outcome.seen]
+            reply = replace(outcome.reply, event_id=next((each for each in events if each), outcome.reply.event_id))
+            reply = self._answer(draft, command, reply, keep=outcome.keep)
+            self._finish(draft, record.position, positions)
+            return reply
+
+        self.answered(command, await self.ledger.commit(write))
+
+    def _answer(self, draft: Draft, command: Command, reply: Reply, *, keep: bool) -> Reply:
+        """Draft reply and journal entry.
+
+        An answer larger than a record may be is left out of both, and that is said.
+        """
+        names, shard = self.publishing.names, self.publishing.shard
+        entry = finished_record(names, shard, command, reply)
+        if not (entry.fits() and reply_record(command, reply, names, shard).fits()):
+            reply = _without_answer(command, reply)
+            entry = finished_record(names, shard, command, reply)
+        if keep:
+            draft.add(entry)
+        draft.add(_addressed(command, reply, names, shard))
+        return reply
+
+    def _event(self, draft: Draft, command: Command, seen: Seen | Gone) -> str | None:
+        """Draft the event that Copper's answer shows, if it is one; gives its id."""
+        publishing, caused = self.publishing, {"causation_id": command.id}
+        if isinstance(seen, Gone):
+            now = publishing.clock()
+            verdict = publishing.miss(
+                draft,
+                command.account,
+                seen.entity,
+                seen.record_id,
+                Via.COMMAND,
+                happened_s=now,
+                announced=False,
+                **caused,
+            )
+        else:
+            cursor = read_scan(publishing.memory.drafted, command.account, seen.entity)
+            since = NOT_FOLLOWED if cursor is None else cursor.followed_since - self.overlap
+            sighting = Sighting(
+                command.account, seen.entity, seen.record, Via.COMMAND, authoritative=True, asked_s=seen.asked, **caused
+            )
+            verdict = publishing.sight(draft, sighting, since)
+        return event_id(verdict) if isinstance(verdict, Change) else None
+
+    def _bury(self, draft: Draft, command: Malformed) -> None:
+        names, shard = self.publishing.names, self.publishing.shard
+        letter = dead_letter(command.record, command.failure, 0, names, command.entity, shard)
+        if not letter.fits(LARGEST_LETTER):
+            letter = replace(letter, value=b"", headers=(*letter.headers[-11:], ("copper-bridge-truncated", b"true")))
+        draft.add(letter)
+
+    def _finish(self, draft: Draft, position: Position, positions: Positions) -> None:
+        positions.finish(position.offset)
+        key = position_key(position.topic)
+        draft.add(cursor_record(self.publishing.names, self.publishing.shard, key, positions.encode()))
+
+    async def _deliverable(self, command: Command | Malformed) -> ReplyAddress:
+        """The address, if its topic exists and has the partition; else the default one, and the refusal said.
+
+        A record for a topic that is not there would hold up the whole shard until it fails.
+        """
+        address, default = command.reply, self.publishing.names.replies(command.entity)
+        count = await self.replies.partitions(address.topic)
+        if count is None:
+            return ReplyAddress(default, None, address.correlation, refused=address.topic)
+        if address.partition is not None and address.partition >= count:
+            return replace(address, partition=None)
+        return address
+
+
+def _without_answer(command: Command, reply: Reply) -> Reply:
+    """The reply without Copper's answer: still a success if something was done, a failure if only reading was asked."""
+    action = CATALOGUE.action(command.entity, command.action)
+    if action is not None and action.effect:
+        return replace(reply, record=None, records=None)
+    return replace(reply, status=Status.FAILED, record=None, records=None, failure=TOO_LARGE)
+
+
+def _addressed(command: Command | Malformed, reply: Reply, names: TopicNames, shard: int) -> Outgoing:
+    """The reply's record; correlation headers that make it too large are not echoed."""
+    record = reply_record(command, reply, names, shard)
+    if record.fits():
+        return record
+    return reply_record(replace(command, reply=replace(command.reply, correlation=())), reply, names, shard)

@@ -1,0 +1,56 @@
+"""Cursors: how far each scan and each input topic has been read, as records of the cursors topic.
+
+Read by polling, noticing and executing when a session begins, written in the transactions of what they cover.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+from bridge.contract.records import Outgoing
+from bridge.contract.topics import TopicNames
+from bridge.shard.memory import View
+
+VERSION = 1
+NOT_FOLLOWED = 2**40
+"""In place of `followed_since` before the first snapshot has begun: everything counts as having been there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanCursor:
+    """Where the reading of one entity of one account stands. All in Unix seconds by Copper's clock.
+
+    `followed_since`: when the bridge began to follow, the start of the first snapshot. `lower`: the next scan's lower
+    bound. `resume_at`: where the first snapshot goes on, None when it is done.
+    """
+
+    followed_since: int
+    lower: int
+    resume_at: int | None
+
+
+def scan_key(account: str, entity: str) -> str:
+    """The key of a scan's cursor."""
+    return f"scan/{account}/{entity}"
+
+
+def position_key(topic: str) -> str:
+    """The key of an input topic's position; the partition is the shard."""
+    return f"position/{topic}"
+
+
+def read_scan(view: View, account: str, entity: str) -> ScanCursor | None:
+    """The cursor of a scan, or None when the account's entity was never read."""
+    kept = view.cursor(scan_key(account, entity))
+    return None if kept is None else ScanCursor(kept["followed_since"], kept["lower"], kept["resume_at"])
+
+
+def scan_record(names: TopicNames, shard: int, account: str, entity: str, cursor: ScanCursor) -> Outgoing:
+    """A scan's cursor as a record."""
+    return cursor_record(names, shard, scan_key(account, entity), asdict(cursor))
+
+
+def cursor_record(names: TopicNames, shard: int, key: str, value: dict[str, Any]) -> Outgoing:
+    """Any cursor as a record."""
+    return Outgoing(names.cursors, shard, key.encode(), orjson.dumps({"v": VERSION, **value}))

@@ -1,0 +1,73 @@
+"""From sightings to drafted records: the step that polls, notices and commands share.
+
+Runs inside a ledger transaction, so a verdict is made on what is known at that very moment, drafts included, and two
+flows that see the same version cannot both publish it. Knows the memory and the contract, no I/O of its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bridge.contract.events import Change, content_hash, records_of, state_key
+from bridge.contract.topics import TopicNames
+from bridge.policy.changes import Known, Reason, Sighting, Verdict, judge, judge_absence
+from bridge.policy.sightings import Via
+from bridge.shard.memory import Memory
+from bridge.shard.ports import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """Judges what was seen and drafts the events. `clock` gives Unix seconds; `observe` gets every verdict."""
+
+    memory: Memory
+    names: TopicNames
+    shard: int
+    clock: Callable[[], float]
+    observe: Callable[[str, Via, Verdict], None]
+
+    def known(self, account: str, entity: str, record_id: int) -> Known | None:
+        """What a writer inside a transaction knows of a record."""
+        kept = self.memory.drafted.record(entity, state_key(account, record_id).decode())
+        if kept is None:
+            return None
+        record = kept.record()
+        return Known(record, "" if record is None else content_hash(record), kept.at)
+
+    def sight(self, draft: Draft, sighting: Sighting, followed_since: int) -> Verdict:
+        """Judge a record that was seen; draft its events if it is a change."""
+        known = self.known(sighting.account, sighting.entity, sighting.record["id"])
+        return self._draft(draft, sighting.entity, sighting.via, judge(known, sighting, followed_since=followed_since))
+
+    def miss(
+        self,
+        draft: Draft,
+        account: str,
+        entity: str,
+        record_id: int,
+        via: Via,
+        *,
+        happened_s: float,
+        announced: bool,
+        causation_id: str | None = None,
+    ) -> Verdict:
+        """Judge that Copper has no such record; a delete if it was known, or `announced` as deleted."""
+        known = self.known(account, entity, record_id)
+        if known is None and not announced:
+            return Reason.TOMBSTONED
+        verdict = judge_absence(
+            known,
+            account=account,
+            entity=entity,
+            record_id=record_id,
+            via=via,
+            happened_s=happened_s,
+            causation_id=causation_id,
+        )
+        return self._draft(draft, entity, via, verdict)
+
+    def _draft(self, draft: Draft, entity: str, via: Via, verdict: Verdict) -> Verdict:
+        self.observe(entity, via, verdict)
+        if isinstance(verdict, Change):
+            for record in records_of(verdict, self.names, self.shard, round(self.clock() * 1000)):
+                draft.add(record)
+        return verdict

@@ -1,0 +1,182 @@
+"""A shard session: the one way to own a shard, from the fence to the end.
+
+1. Still assigned to us? Fence: no predecessor can commit any more. Still assigned?
+2. No transaction is open on any changelog partition.
+3. Replay the changelog from the memory's offsets to its end.
+4. Input positions come from the memory, never from the consumer group.
+5. Open the gate: flows begin; commands found in doubt are settled by the flow that meets them again.
+
+It ends by any error, a fence, or a commit in doubt: gate closed, flows cancelled, producer dropped; then a new session
+begins from 1. There is no repair path. Asked to stop, it drains first. Called by `bridge.app`, one task per owned
+shard.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bridge.policy.sessions import Ending, SessionEnded, pause_after
+from bridge.shard.memory import Memory
+from bridge.shard.ports import Changelog, Intake, Ledger, Membership, Sink
+
+STEADY_SECONDS = 60.0
+"""A session open for so long starts the count of endings in a row afresh."""
+
+
+class Flow(Protocol):
+    """One direction of work in an owned shard. `run` returns when asked to stop and drained, else never."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, finish what was begun, return."""
+        ...
+
+
+class Inlet(Flow, Protocol):
+    """A flow that works on delivered records."""
+
+    def sinks(self) -> dict[str, Sink]:
+        """Where the records of each of its topics go."""
+        ...
+
+    def positions(self) -> dict[str, int]:
+        """Where to begin in each of its topics, out of the memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """What runs in a session."""
+
+    plain: Sequence[Flow]
+    inlets: Sequence[Inlet]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a session is made of, joined by `bridge.app`."""
+
+    shard: int
+    memory: Memory
+    ledger: Callable[[Callable[[], object]], Ledger]
+    """Makes a new ledger; the argument is asked after a renewal whether nobody else has written."""
+    changelog: Changelog
+    intake: Intake
+    membership: Membership
+    flows: Callable[[Ledger, float], Flows]
+    """Makes the flows for a new ledger and the moment of the fence (loop time)."""
+    oldest_seconds: float
+    """A memory older than this may have missed tombstones that compaction has removed since: it is rebuilt."""
+    clock: Callable[[], float]
+    opened: Callable[[int], None]
+    ended: Callable[[int, Ending, str], None]
+
+
+async def own(parts: Parts, stop: asyncio.Event) -> None:
+    """Hold sessions one after the other until asked to stop, or until the shard is somebody else's."""
+    loop = asyncio.get_running_loop()
+    in_a_row = 0
+    while not stop.is_set():
+        started = loop.time()
+        ending, detail = await _session(parts, stop)
+        parts.ended(parts.shard, ending, detail)
+        if ending in (Ending.STOPPED, Ending.LOST):
+            return
+        in_a_row = 0 if loop.time() - started > STEADY_SECONDS else in_a_row + 1
+        await asyncio.sleep(pause_after(ending, in_a_row))
+
+
+async def _session(parts: Parts, stop: asyncio.Event) -> tuple[Ending, str]:
+    ledger = parts.ledger(lambda: _intact(parts))
+    try:
+        await _open(parts, ledger)
+        await _work(parts, ledger, stop)
+    except Exception as problem:  # noqa: BLE001 - every failure has the one way out: a new session
+        return _ending(parts, _first(problem))
+    finally:
+        parts.intake.close(parts.shard)
+        await ledger.close()
+    return Ending.STOPPED, "drained"
+
+
+def _ending(parts: Parts, problem: BaseException) -> tuple[Ending, str]:
+    if isinstance(problem, SessionEnded):
+        return problem.ending, str(problem)
+    if isinstance(problem, sqlite3.DatabaseError):
+        parts.memory.discard()
+        return Ending.BROKEN, f"the memory file is damaged and will be rebuilt: {type(problem).__name__}"
+    return Ending.BROKEN, f"{type(problem).__name__} at {_where(problem)}"
+
+
+async def _open(parts: Parts, ledger: Ledger) -> None:
+    await _refuse_unless_held(parts)
+    await ledger.open()
+    await _refuse_unless_held(parts)
+    begins, ends = await parts.changelog.bounds()
+    since = parts.memory.offsets()
+    saved_at = parts.memory.saved_at()
+    outdated = saved_at is not None and parts.clock() - saved_at > parts.oldest_seconds
+    outside = any(not begins[topic] <= since.get(topic, 0) <= end for topic, end in ends.items() if topic in since)
+    if outdated or outside:
+        parts.memory.discard()
+        since = {}
+    await parts.changelog.replay(since, ends, parts.memory.replay)
+
+
+async def _intact(parts: Parts) -> bool:
+    """Whether the log holds nothing that this session has not written, after its producer was renewed."""
+    if not await parts.membership.holds(parts.shard):
+        return False
+    _, ends = await parts.changelog.bounds()
+    return await parts.changelog.replay(parts.memory.offsets(), ends, parts.memory.replay) == 0
+
+
+async def _refuse_unless_held(parts: Parts) -> None:
+    if not await parts.membership.holds(parts.shard):
+        raise SessionEnded(Ending.LOST, "assigned to another member")
+
+
+async def _work(parts: Parts, ledger: Ledger, stop: asyncio.Event) -> None:
+    flows = parts.flows(ledger, asyncio.get_running_loop().time())
+    async with asyncio.TaskGroup() as group:
+        writing = group.create_task(ledger.run(), name=f"ledger {parts.shard}")
+        working = [
+            group.create_task(_guarded(flow, stop), name=f"{type(flow).__name__} {parts.shard}")
+            for flow in (*flows.plain, *flows.inlets)
+        ]
+        await asyncio.sleep(0)  # inlets have begun to run before anything is delivered
+        parts.intake.open(
+            parts.shard,
+            {topic: offset for inlet in flows.inlets for topic, offset in inlet.positions().items()},
+            {topic: sink for inlet in flows.inlets for topic, sink in inlet.sinks().items()},
+        )
+        parts.opened(parts.shard)
+        await stop.wait()
+        parts.intake.close(parts.shard)
+        await asyncio.wait(working)
+        await ledger.drained()
+        writing.cancel()
+
+
+async def _guarded(flow: Flow, stop: asyncio.Event) -> None:
+    await flow.run(stop)
+    if not stop.is_set():
+        raise SessionEnded(Ending.BROKEN, f"{type(flow).__name__} returned although nobody asked it to")
+
+
+def _first(problem: BaseException) -> BaseException:
+    while isinstance(problem, BaseExceptionGroup):
+        problem = problem.exceptions[0]
+    return problem
+
+
+def _where(problem: BaseException) -> str:
+    """The place an unexpected error came from: file, line and function, no values."""
+    trace = problem.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "nowhere"
+    code = trace.tb_frame.f_code
+    return f"{code.co_filename.rpartition('bridge/')[2]}:{trace.tb_lineno} in {code.co_name}"
