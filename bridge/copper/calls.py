@@ -5,16 +5,29 @@ I/O. A path is made of a route of the table and one integer; nothing else of a m
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bridge.contract.commands import Command
-from bridge.copper.entities import ENTITIES
-from bridge.copper.readings import Reading, having_email, is_id, parts, record, records
+from bridge.copper.entities import ENTITIES, Entity
+from bridge.copper.readings import (
+    Reading,
+    having_email,
+    is_id,
+    one_or_many,
+    parts,
+    record,
+    records,
+    sighting,
+    sightings,
+)
 from bridge.policy.sightings import Ask, Stamp
 
 MAX_IDS = 200
 """Ids that one search takes: the largest page, so that no answer is cut (reference: copper-api.md §3)."""
+
+UPSERT = "/leads/upsert"
+"""The route whose refusals may name records."""
 
 _BOUND = {Stamp.MODIFIED: "modified_date", Stamp.CREATED: "created_date"}
 
@@ -42,7 +55,7 @@ class Call:
 
 def get(entity: str, record_id: int) -> Call:
     """The record as it is now; by id Copper shows writes at once (reference: copper-api.md §7.3)."""
-    return Call("GET", f"/{ENTITIES[entity].path}/{{id}}", record, record_id)
+    return Call("GET", f"/{ENTITIES[entity].path}/{{id}}", sighting, record_id)
 
 
 def create(entity: str, data: Mapping[str, Any]) -> Call:
@@ -73,14 +86,16 @@ def search_page(entity: str, ask: Ask) -> Call:
     bounds = {f"minimum_{_BOUND[ask.stamp]}": ask.at_least, f"maximum_{_BOUND[ask.stamp]}": ask.at_most}
     order = {"sort_by": ask.stamp.value, "sort_direction": "desc" if ask.descending else "asc"}
     paging = {"page_number": ask.page, "page_size": ask.size}
-    return search(entity, order | paging | {name: stamp for name, stamp in bounds.items() if stamp is not None})
+    filters = order | paging | {name: stamp for name, stamp in bounds.items() if stamp is not None}
+    return Call("POST", f"/{ENTITIES[entity].path}/search", sightings, body=filters)
 
 
 def by_ids(entity: str, ids: Sequence[int]) -> Call:
     """The records of at most 200 ids, as the search index knows them. Raises ValueError for none or more."""
     if not 0 < len(ids) <= MAX_IDS:
         raise ValueError(f"a search by ids takes 1 to {MAX_IDS} of them, not {len(ids)}")
-    return search(entity, {"ids": list(ids), "page_number": 1, "page_size": MAX_IDS})
+    filters = {"ids": list(ids), "page_number": 1, "page_size": MAX_IDS}
+    return Call("POST", f"/{ENTITIES[entity].path}/search", sightings, body=filters)
 
 
 def person_by_email(email: str) -> Call:
@@ -90,14 +105,22 @@ def person_by_email(email: str) -> Call:
 
 def lead_by_email(email: str) -> Call:
     """The leads of an address: a search, for leads have no call of their own for it (reference: copper-api.md §9.2)."""
-    body = {"emails": _filter("lead", email), "page_number": 1, "page_size": MAX_IDS}
-    return Call("POST", "/leads/search", having_email(email), body=body)
+    found = matching("lead", {"field": "email", "value": email})
+    return replace(found, reading=one_or_many(found.reading))
+
+
+def matching(entity: str, match: Mapping[str, Any]) -> Call:
+    """The records that an upsert's `match` names, by a search. Raises LookupError for a field that no upsert takes."""
+    value = match["value"]
+    filters = _MATCHES[match["field"]](ENTITIES[entity], value) | {"page_number": 1, "page_size": MAX_IDS}
+    reading = having_email(value) if match["field"] == "email" else records
+    return Call("POST", f"/{ENTITIES[entity].path}/search", reading, body=filters)
 
 
 def upsert_lead(data: Mapping[str, Any], match: Mapping[str, Any]) -> Call:
     """Create the lead or update the one that matches. PUT, whatever Copper's overview tables say (reference: §1.12)."""
     criterion = {"field_name": match["field"], "field_value": match["value"]}
-    return Call("PUT", "/leads/upsert", record, body={"properties": dict(data), "match": criterion})
+    return Call("PUT", UPSERT, record, body={"properties": dict(data), "match": criterion})
 
 
 def convert_lead(record_id: int, details: Mapping[str, Any]) -> Call:
@@ -136,11 +159,18 @@ def of(command: Command) -> Call:
     return COMMANDS[command.entity, command.action](command)
 
 
-def _filter(entity: str, email: str) -> Any:
-    as_filter = ENTITIES[entity].email_filter
-    if as_filter is None:
-        raise ValueError(f"Copper cannot search {ENTITIES[entity].path} by e-mail")
-    return as_filter(email)
+def _emails(entity: Entity, email: str) -> dict[str, Any]:
+    if entity.email_filter is None:
+        raise ValueError(f"Copper cannot search {entity.path} by e-mail")
+    return {"emails": entity.email_filter(email)}
+
+
+_MATCHES: Mapping[str, Callable[[Entity, Any], dict[str, Any]]] = {
+    "email": _emails,
+    "name": lambda _, name: {"name": name},
+    "custom": lambda _, custom_field: {"custom_fields": [custom_field]},
+}
+"""Field of an upsert's match -> the search filter that means the same."""
 
 
 def _id(command: Command) -> int:

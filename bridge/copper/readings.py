@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from bridge.policy.sightings import Trouble, Why
+from bridge.policy.sightings import Stamp, Trouble, Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,20 @@ def record(value: Any) -> Any:
 
 def records(value: Any) -> Any:
     """A bare array of objects with ids, as every list of Copper is (reference: copper-api.md §1.1)."""
-    if not isinstance(value, list):
-        return Misread(f"{_kind(value)} where a list of records was promised")
-    return next((bad for item in value if isinstance(bad := record(item), Misread)), value)
+    return _each(record, value)
+
+
+def sighting(value: Any) -> Any:
+    """One record with both of its stamps in whole seconds: what decisions about changes stand on."""
+    found = record(value)
+    if isinstance(found, Misread) or all(type(found.get(stamp.value)) is int for stamp in Stamp):
+        return found
+    return Misread("a record without whole-second stamps")
+
+
+def sightings(value: Any) -> Any:
+    """A bare array of such records."""
+    return _each(sighting, value)
 
 
 def parts(value: Any) -> Any:
@@ -50,28 +61,42 @@ def parts(value: Any) -> Any:
 
 
 def having_email(email: str) -> Reading:
-    """The lead of that address; several make a list, none is not found.
-
-    How exactly Copper's own filter matches is not documented (reference: copper-api.md §9.2), so each is looked at.
-    """
+    """The records of that address, in any case: how exactly Copper's own filter matches is not documented (§9.2)."""
     wanted = email.casefold()
 
     def read(value: Any) -> Any:
         found = records(value)
-        if isinstance(found, Misread):
-            return found
-        leads = [lead for lead in found if _address(lead).casefold() == wanted]
-        if not leads:
-            return Trouble(Why.NOT_FOUND, "no lead has this e-mail address")
-        return leads[0] if len(leads) == 1 else leads
+        return found if isinstance(found, Misread) else [each for each in found if wanted in _addresses(each)]
 
     return read
 
 
-def _address(lead: dict[str, Any]) -> str:
-    email = lead.get("email")
-    address = email.get("email") if isinstance(email, dict) else None
-    return address if isinstance(address, str) else ""
+def one_or_many(several: Reading) -> Reading:
+    """The only record found by itself, more as a list, none as not found."""
+
+    def read(value: Any) -> Any:
+        found = several(value)
+        if isinstance(found, Misread):
+            return found
+        if not found:
+            return Trouble(Why.NOT_FOUND, "no record was found")
+        return found[0] if len(found) == 1 else found
+
+    return read
+
+
+def _addresses(found: dict[str, Any]) -> set[str]:
+    """A lead has one address, a person a list of them (reference: copper-api.md §1.11)."""
+    emails = found.get("emails")
+    entries = [found.get("email"), *(emails if isinstance(emails, list) else ())]
+    addresses = (entry.get("email") for entry in entries if isinstance(entry, dict))
+    return {address.casefold() for address in addresses if isinstance(address, str)}
+
+
+def _each(reading: Reading, value: Any) -> Any:
+    if not isinstance(value, list):
+        return Misread(f"{_kind(value)} where a list of records was promised")
+    return next((bad for item in value if isinstance(bad := reading(item), Misread)), value)
 
 
 def _kind(value: Any) -> str:

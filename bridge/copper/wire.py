@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from bridge.copper.calls import Call
+from bridge.copper.calls import UPSERT, Call
 from bridge.copper.readings import Misread, is_id
 from bridge.policy.sightings import Trouble, Why
 
@@ -41,7 +41,7 @@ _UNRECOGNIZED = "Unrecognized attributes"
 _ADDRESS = re.compile(r"[^\s@:,;<>\"'()]{1,64}@[^\s@:,;<>\"'()]{1,255}")
 """Bounded, so that a long run of other characters costs linear time."""
 _DIGITS = re.compile(r"[0-9]{1,9}")
-_SEVERAL = re.compile(r"\b(match|matched|matches|multiple|several|more than)\b", re.IGNORECASE)
+_SEVERAL = re.compile(r"\b(multiple|several|more than one|too many)\b", re.IGNORECASE)
 _ID = re.compile(r"\b[1-9][0-9]{0,17}\b")
 _MAX_IDS = 30
 """Ids that an upsert names when it matched several leads (reference: copper-api.md §9.3)."""
@@ -121,16 +121,18 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _refusal(call: Call, status: int, value: Any, said: str) -> Trouble:
     message = _message(value)
     text = _ADDRESS.sub("(an address)", message)
-    fields, ids = _fields(text), _several(call, value, message)
-    return Trouble(_why(status, text, fields, ids), text[:MAX_DETAIL] or said, status, fields, ids)
+    fields = _fields(text)
+    ids, several = _choice(call, value, message)
+    why = Why.CONFLICT if several else _why(status, text, fields)
+    return Trouble(why, text[:MAX_DETAIL] or said, status, fields, ids)
 
 
-def _why(status: int, text: str, fields: Mapping[str, tuple[str, ...]] | None, ids: tuple[int, ...]) -> Why:
+def _why(status: int, text: str, fields: Mapping[str, tuple[str, ...]] | None) -> Why:
     if status == HTTPStatus.FORBIDDEN and "feature not enabled" in text.lower():
         return Why.FEATURE_DISABLED
     reasons = [reason for reasons in (fields or {}).values() for reason in reasons] or [text]
     taken = any(_TAKEN.search(reason) and _UNRECOGNIZED not in reason for reason in reasons)
-    if status in (400, 422) and (taken or ids):
+    if status in (400, 422) and taken:
         return Why.CONFLICT
     return _REFUSED.get(status, Why.INVALID)
 
@@ -165,14 +167,17 @@ def _fields(message: str) -> Mapping[str, tuple[str, ...]] | None:
     return fields
 
 
-def _several(call: Call, value: Any, message: str) -> tuple[int, ...]:
-    """The leads an upsert could not choose from: a list in the envelope or numbers in its text; both undocumented."""
-    if call.route != "/leads/upsert" or not isinstance(value, dict):
-        return ()
+def _choice(call: Call, value: Any, message: str) -> tuple[tuple[int, ...], bool]:
+    """The leads an upsert could not choose from, and whether there were several.
+
+    They are a list in the envelope or numbers in its text, neither is documented; more than 30 are not named.
+    """
+    if call.route != UPSERT or not isinstance(value, dict):
+        return (), False
     listed = next((ids for ids in value.values() if isinstance(ids, list) and ids and all(map(is_id, ids))), None)
-    if listed is None and _SEVERAL.search(message):
-        listed = [int(digits) for digits in _ID.findall(message)]
-    return tuple((listed or [])[:_MAX_IDS])
+    several = listed is not None or _SEVERAL.search(message) is not None
+    ids = tuple(listed or map(int, _ID.findall(message))) if several else ()
+    return ids[:_MAX_IDS], several
 
 
 def _decoded(body: bytes) -> Any:

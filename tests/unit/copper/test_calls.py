@@ -120,6 +120,30 @@ def test_what_is_no_id_makes_no_call(record_id: Any) -> None:
         calls.get("lead", record_id)
 
 
+@pytest.mark.parametrize(
+    ("entity", "match", "filters"),
+    [
+        ("lead", {"field": "email", "value": "a@b.c"}, {"emails": "a@b.c"}),
+        ("person", {"field": "email", "value": "a@b.c"}, {"emails": ["a@b.c"]}),
+        ("lead", {"field": "name", "value": "Ivo"}, {"name": "Ivo"}),
+        (
+            "lead",
+            {"field": "custom", "value": {"custom_field_definition_id": 5, "value": 7}},
+            {"custom_fields": [{"custom_field_definition_id": 5, "value": 7}]},
+        ),
+    ],
+)
+def test_what_an_upsert_would_match_can_be_searched_for(
+    entity: str, match: dict[str, Any], filters: dict[str, Any]
+) -> None:
+    assert calls.matching(entity, match).body == filters | {"page_number": 1, "page_size": 200}
+
+
+def test_an_entity_without_addresses_is_not_searched_by_one() -> None:
+    with pytest.raises(ValueError, match="by e-mail"):
+        calls.matching("task", {"field": "email", "value": "a@b.c"})
+
+
 def test_a_page_is_bounded_ordered_and_numbered_in_coppers_words() -> None:
     ask = Ask(Stamp.MODIFIED, descending=True, at_least=100, at_most=200, page=3, size=50)
 

@@ -12,12 +12,21 @@ from hypothesis import strategies as st
 from bridge.copper import calls
 from bridge.copper.calls import Call
 from bridge.copper.wire import Answer, ApiKey, BearerToken, decipher, encode, retry_after
-from bridge.policy.sightings import Trouble, Why
+from bridge.policy.sightings import Ask, Stamp, Trouble, Why
 
 GET = calls.get("company", 7)
+SCAN = calls.search_page("person", Ask(Stamp.MODIFIED))
 SEARCH = calls.search("company", {})
 UPSERT = calls.upsert_lead({"name": "I"}, {"field": "name", "value": "I"})
-EVERY_CALL = [GET, SEARCH, UPSERT, calls.lead_by_email("a@b.c"), calls.convert_lead(7, {}), calls.list_subscriptions()]
+EVERY_CALL = [
+    GET,
+    SEARCH,
+    SCAN,
+    UPSERT,
+    calls.lead_by_email("a@b.c"),
+    calls.convert_lead(7, {}),
+    calls.list_subscriptions(),
+]
 
 
 def said(status: int, message: str) -> bytes:
@@ -33,7 +42,9 @@ def trouble(call: Call, status: int, body: bytes, **headers: str) -> Trouble:
 @pytest.mark.parametrize(
     ("call", "value"),
     [
-        (GET, {"id": 7, "name": "T"}),
+        (GET, {"id": 7, "name": "T", "date_created": 1, "date_modified": 2}),
+        (calls.by_ids("task", [7]), [{"id": 7, "date_created": 1, "date_modified": 2}]),
+        (calls.update("task", 7, {}), {"id": 7, "name": "T"}),
         (SEARCH, []),
         (SEARCH, [{"id": 7}, {"id": 8, "unheard_of": None}]),
         (calls.delete("task", 7), {"id": 7, "is_deleted": True}),
@@ -63,6 +74,8 @@ def test_absent_or_broken_headers_are_none() -> None:
         (GET, b'{"name": "T"}', "a record without an id"),
         (GET, b'{"id": true}', "a record without an id"),
         (GET, b'{"id": "7"}', "a record without an id"),
+        (GET, b'{"id": 7, "date_created": 1}', "a record without whole-second stamps"),
+        (SCAN, b'[{"id": 7, "date_created": 1, "date_modified": "2"}]', "a record without whole-second stamps"),
         (SEARCH, b'{"id": 7}', "an object where a list of records was promised"),
         (SEARCH, b'[{"id": 7}, 8]', "a bare value where one record was promised"),
         (calls.convert_lead(7, {}), b"[]", "a list where an object was promised"),
@@ -138,6 +151,7 @@ def test_an_upsert_that_matched_several_names_them() -> None:
     for body in (in_text, in_list):
         seen = trouble(UPSERT, 422, body)
         assert (seen.why, seen.ids) == (Why.CONFLICT, (94901210, 94901211))
+    assert trouble(UPSERT, 422, said(422, "Invalid input: Multiple leads match the given criteria")).why is Why.CONFLICT
     assert trouble(GET, 422, in_text).ids == ()
 
 
@@ -162,16 +176,29 @@ def test_a_lead_is_found_by_its_address_whatever_the_case() -> None:
         return {"id": record_id, "email": {"email": address, "category": "work"}}
 
     call = calls.lead_by_email("Ivo@Brand.example")
+    listing = calls.matching("lead", {"field": "email", "value": "Ivo@Brand.example"})
     near, one, two = lead(1, "xivo@brand.example"), lead(2, "ivo@brand.EXAMPLE"), lead(3, "IVO@brand.example")
     odd: list[dict[str, Any]] = [{"id": 4, "email": None}, {"id": 5}, {"id": 6, "email": {"email": 7}}]
 
-    def found(*leads: dict[str, Any]) -> Any:
+    def found(*leads: dict[str, Any], call: Call = call) -> Any:
         seen = decipher(call, 200, {}, orjson.dumps(leads))
         return seen.value if isinstance(seen, Answer) else seen.why
 
     assert found(near, *odd) is Why.NOT_FOUND
     assert found(near, one, *odd) == one
     assert found(one, near, two) == [one, two]
+    assert found(near, call=listing) == []
+    assert found(one, near, call=listing) == [one]
+
+
+def test_a_person_is_known_by_any_of_the_addresses() -> None:
+    person = {"id": 1, "emails": [{"email": "a@b.c"}, {"email": "Mara@Tideglass.example"}, None]}
+    seen = decipher(
+        calls.matching("person", {"field": "email", "value": "mara@tideglass.example"}), 200, {}, orjson.dumps([person])
+    )
+
+    assert isinstance(seen, Answer)
+    assert seen.value == [person]
 
 
 json_values: st.SearchStrategy[Any] = st.recursive(

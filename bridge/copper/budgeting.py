@@ -1,0 +1,92 @@
+"""Waiting for the budget: the asyncio side of `bridge.policy.budget`, which decides who may call when.
+
+One `Allowance` per account, shared by all who call for it. Knows no call; keeps no time but the loop's.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Collection
+from typing import Protocol
+
+from bridge.policy.sightings import Lane
+
+LONGEST_HOLD_SECONDS = 600.0
+"""A Retry-After beyond this is not believed."""
+
+
+class Pace(Protocol):
+    """What `bridge.policy.budget.Budget` decides. Times are seconds of a clock that never goes back."""
+
+    def ready_at(self, now: float) -> float:
+        """When the next call may be made; `now` or earlier means at once."""
+        ...
+
+    def choose(self, waiting: Collection[Lane]) -> Lane:
+        """Which of the lanes with someone waiting is next."""
+        ...
+
+    def take(self, now: float, lane: Lane) -> None:
+        """A call is made for this lane."""
+        ...
+
+    def penalize(self, now: float) -> None:
+        """Copper said 429: slow down."""
+        ...
+
+
+class Allowance:
+    """An account's budget, as those who want to call await it."""
+
+    def __init__(self, budget: Pace) -> None:
+        self._budget = budget
+        self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {lane: deque() for lane in Lane}
+        self._held_until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def grant(self, lane: Lane) -> None:
+        """Wait for the permission to make one call, first come first served within a lane.
+
+        A permission that arrives while the caller is being cancelled is spent: one call fewer, never one too many.
+        """
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[lane].append(turn)
+        self._serve()
+        try:
+            await turn
+        finally:
+            with contextlib.suppress(ValueError):
+                self._waiting[lane].remove(turn)
+
+    def penalize(self, seconds: float | None) -> None:
+        """Copper said 429, and perhaps how many seconds to wait."""
+        now = asyncio.get_running_loop().time()
+        self._budget.penalize(now)
+        if seconds is not None:
+            self._held_until = max(self._held_until, now + min(seconds, LONGEST_HOLD_SECONDS))
+
+    def waiting(self) -> dict[Lane, int]:
+        """How many wait in each lane."""
+        return {lane: len(turns) for lane, turns in self._waiting.items()}
+
+    def _serve(self) -> None:
+        """Grant what may be granted now, and come back when the next may be."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        while lanes := self._lanes():
+            now = loop.time()
+            ready = max(self._budget.ready_at(now), self._held_until)
+            if ready > now:
+                self._timer = loop.call_at(ready, self._serve)
+                return
+            lane = self._budget.choose(lanes)
+            self._budget.take(now, lane)
+            self._waiting[lane].popleft().set_result(None)
+
+    def _lanes(self) -> list[Lane]:
+        for turns in self._waiting.values():
+            while turns and turns[0].cancelled():
+                turns.popleft()
+        return [lane for lane, turns in self._waiting.items() if turns]

@@ -1,0 +1,169 @@
+"""Copper accounts as the shards see them: a call waits for the account's budget, goes out once, comes back as a value.
+
+`bridge.app` opens one `CopperConnection` and makes a `CopperAccount` of it for every account, which satisfies
+`bridge.shard.ports.Copper`. Repeats nothing and decides nothing: what to do about a `Trouble` is for others.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from bridge.contract.commands import Command
+from bridge.copper import calls
+from bridge.copper.budgeting import Allowance
+from bridge.copper.calls import Call
+from bridge.copper.transport import Received, Transport
+from bridge.copper.wire import Answer, Credentials, decipher, retry_after
+from bridge.policy.sightings import Ask, Lane, Page, Record, Trouble, Why
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A call that ended, for metrics. `outcome` is the HTTP status or, without one, a `Why`."""
+
+    account: str
+    method: str
+    route: str
+    outcome: str
+    lane: Lane
+    seconds: float
+    """Without the wait for the budget."""
+
+
+Observe = Callable[[Observed], None]
+
+
+def _ignore(_observed: Observed) -> None:
+    """Observe nothing."""
+
+
+class CopperConnection:
+    """The way to Copper that all accounts share; an async context manager.
+
+    Args:
+        base_url: where the API is, such as https://api.copper.com/developer_api/v1.
+        timeout: seconds that one call may take once its budget is granted.
+        observe: told of every call that ended; must not raise.
+        clock: Unix seconds, what deadlines of commands are compared with.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float,
+        observe: Observe = _ignore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._transport = Transport(base_url, timeout=timeout, clock=clock)
+        self._observe = observe
+        self._clock = clock
+
+    async def __aenter__(self) -> Self:
+        await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.__aexit__()
+
+    def account(self, name: str, credentials: Credentials, budget: Allowance) -> "CopperAccount":
+        """An account by its name in the bridge; all who call for it must share its one budget."""
+        return CopperAccount(name, credentials, budget, self._transport, observe=self._observe, clock=self._clock)
+
+
+class CopperAccount:
+    """One Copper account; satisfies `bridge.shard.ports.Copper`."""
+
+    def __init__(
+        self,
+        name: str,
+        credentials: Credentials,
+        budget: Allowance,
+        transport: Transport,
+        *,
+        observe: Observe,
+        clock: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self._credentials = credentials
+        self._budget = budget
+        self._transport = transport
+        self._observe = observe
+        self._clock = clock
+
+    async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
+        """One page of a scan."""
+        return await self._page(calls.search_page(entity, ask), lane)
+
+    async def by_ids(self, entity: str, ids: Sequence[int], lane: Lane) -> Page | Trouble:
+        """The records of at most 200 ids as the (lagging) search index knows them."""
+        return await self._page(calls.by_ids(entity, ids), lane)
+
+    async def get(self, entity: str, record_id: int, lane: Lane) -> Record | Trouble:
+        """The record as Copper has it now; `NOT_FOUND` when it is gone."""
+        record: Record | Trouble = await self.call(calls.get(entity, record_id), lane)
+        return record
+
+    async def find(self, entity: str, match: Mapping[str, Any], lane: Lane) -> Sequence[Record] | Trouble:
+        """Records that an upsert's match names, as the (lagging) search index knows them."""
+        records: Sequence[Record] | Trouble = await self.call(calls.matching(entity, match), lane)
+        return records
+
+    async def works(self, lane: Lane) -> Trouble | None:
+        """Whether the credentials are good for anything at all: asks for the account itself."""
+        answer = await self.call(calls.account(), lane)
+        return answer if isinstance(answer, Trouble) else None
+
+    async def call(self, call: Call, lane: Lane) -> Any | Trouble:
+        """Make any call of `calls` and give what its reading takes from the answer."""
+        await self._budget.grant(lane)
+        answer, _ = await self._answer(call, lane, None)
+        return answer.value if isinstance(answer, Answer) else answer
+
+    async def admit(self, lane: Lane, *, deadline: float | None) -> bool:
+        """Wait until the budget grants one call, to be made by `execute`; False when the deadline passed first."""
+        remaining = None if deadline is None else deadline - self._clock()
+        if remaining is not None and remaining <= 0:
+            return False
+        try:
+            async with asyncio.timeout(remaining):
+                await self._budget.grant(lane)
+        except TimeoutError:
+            return False
+        return True
+
+    async def execute(self, command: Command, *, deadline: float | None) -> Any | Trouble:
+        """Carry out an admitted command in one call and give Copper's decoded answer.
+
+        `deadline` is Unix seconds; past it nothing is sent and the answer is `EXPIRED`. Raises LookupError for an
+        entity and action that the contract does not pair.
+        """
+        answer, _ = await self._answer(calls.of(command), Lane.COMMANDS, deadline)
+        return answer.value if isinstance(answer, Answer) else answer
+
+    async def _page(self, call: Call, lane: Lane) -> Page | Trouble:
+        await self._budget.grant(lane)
+        answer, round_trip = await self._answer(call, lane, None)
+        if isinstance(answer, Trouble):
+            return answer
+        if answer.date is None:
+            return Trouble(Why.UNREADABLE, "Copper's answer has no Date header, so a scan cannot tell its time")
+        # Copper evaluated the question after we sent it, and its Date is cut to the second: never later than the truth.
+        return Page(tuple(answer.value), answer.total, math.floor(answer.date - round_trip))
+
+    async def _answer(self, call: Call, lane: Lane, deadline: float | None) -> tuple[Answer | Trouble, float]:
+        """The answer of a call that the budget has granted, and the seconds of its round trip."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        received = await self._transport.exchange(call, self._credentials, deadline)
+        outcome = str(received.status) if isinstance(received, Received) else received.why.value
+        self._observe(Observed(self.name, call.method, call.route, outcome, lane, loop.time() - began))
+        if isinstance(received, Trouble):
+            return received, 0.0
+        answer = decipher(call, received.status, received.headers, received.body)
+        if isinstance(answer, Trouble) and answer.why is Why.RATE_LIMITED:
+            self._budget.penalize(retry_after(received.headers))
+        return answer, received.round_trip
