@@ -1,0 +1,93 @@
+"""One account's budget of calls to Copper: how many, how fast, and whose turn it is.
+
+Called by `bridge.copper.budgeting`, which does the waiting. Pure: the time, in seconds of any steady clock, is an
+input.
+
+Copper allows 180 calls in any 60 seconds. The budget is a token bucket that holds at most `burst` tokens and gains
+`rate` a second, with burst + 60 * rate <= limit; so no 60 seconds hold more than the limit. It begins empty: a process
+that follows another one within the 60 seconds finds t seconds of them left, gains rate * t, and what its predecessor
+could take in the rest is burst + rate * (60 - t): together no more than the limit, whatever number of restarts. A
+rolling window that remembered calls exactly could not promise that without keeping them somewhere.
+
+Lanes that wait share what is granted by their weights (stride scheduling); a lane that is alone takes all.
+"""
+
+from collections import deque
+from collections.abc import Collection
+from types import MappingProxyType
+
+from bridge.policy.sightings import Lane
+
+WINDOW_SECONDS = 60.0
+BURST = 10.0
+SHARES = MappingProxyType({Lane.COMMANDS: 50, Lane.POLLS: 35, Lane.CHECKS: 15})
+CUT = 0.7
+"""What a 429 leaves of the pace."""
+FLOOR = 0.1
+"""The pace is never cut below this part of the full one."""
+RECOVERY_SECONDS = 300.0
+"""From nothing back to the full pace, in a straight line."""
+
+
+class Budget:
+    """The budget of one account."""
+
+    def __init__(self, per_minute: int, now: float) -> None:
+        """`per_minute` is the limit for any 60 seconds; at least one more than the burst."""
+        self._burst = min(BURST, per_minute / 2)
+        self._full = (per_minute - self._burst) / WINDOW_SECONDS
+        self._pace = 1.0
+        self._tokens = 0.0
+        self._at = now
+        self._passes = dict.fromkeys(SHARES, 0.0)
+        self._reached = 0.0
+        self._taken: deque[tuple[float, Lane]] = deque()
+
+    def ready_at(self, now: float) -> float:
+        """When the next call may be made: `now` or later."""
+        self._gain(now)
+        missing = 1.0 - self._tokens
+        return now if missing <= 0 else now + missing / (self._full * self._pace)
+
+    def choose(self, waiting: Collection[Lane]) -> Lane:
+        """Whose turn it is among the lanes that have somebody waiting; commands first among equals."""
+        return min(waiting, key=lambda lane: (self._start(lane), -SHARES[lane]))
+
+    def take(self, now: float, lane: Lane) -> None:
+        """A call is made.
+
+        Raises:
+            ValueError: none may be made yet.
+        """
+        self._gain(now)
+        if self._tokens < 1.0 - 1e-9:
+            raise ValueError("the budget grants no call yet")
+        self._tokens -= 1.0
+        self._reached = self._start(lane)
+        self._passes[lane] = self._reached + 1.0 / SHARES[lane]
+        self._taken.append((now, lane))
+        while self._taken and self._taken[0][0] <= now - WINDOW_SECONDS:
+            self._taken.popleft()
+
+    def penalize(self, now: float) -> None:
+        """Copper answered 429: somebody else spends from the same limit. Slow down at once, recover slowly."""
+        self._gain(now)
+        self._tokens = min(self._tokens, 0.0)
+        self._pace = max(FLOOR, self._pace * CUT)
+
+    def used(self, now: float) -> dict[Lane, int]:
+        """Calls of the last minute by lane."""
+        counts = dict.fromkeys(SHARES, 0)
+        for at, lane in self._taken:
+            counts[lane] += at > now - WINDOW_SECONDS
+        return counts
+
+    def _start(self, lane: Lane) -> float:
+        """Where the lane stands: one that was away comes back without a claim on the past."""
+        return max(self._passes[lane], self._reached)
+
+    def _gain(self, now: float) -> None:
+        passed = max(0.0, now - self._at)
+        self._at = max(now, self._at)
+        self._tokens = min(self._burst, self._tokens + passed * self._full * self._pace)
+        self._pace = min(1.0, self._pace + passed / RECOVERY_SECONDS)
