@@ -1,0 +1,110 @@
+"""Intake: one consumer for all input topics of all owned shards.
+
+It is assigned every partition of every input topic once and for all, with those of other owners paused; opening a shard
+seeks and resumes its partitions, closing pauses them. One shared consumer idles at a tenth of what one per shard costs.
+Positions come from the caller (the memory), never from the group. Called by the shard session; knows no meaning of the
+records.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from bridge.contract.records import Incoming
+from bridge.kafka.connection import Connection, let_go
+from bridge.kafka.records import incoming
+
+Sink = Callable[[Sequence[Incoming]], None]
+"""Takes records of one partition, in order, without waiting."""
+
+REBUILD_SECONDS = 1.0
+MAX_RECORDS = 500
+MAX_PARTITION_BYTES = 2 * 1024 * 1024
+
+
+class Intake:
+    """The shared consumer. `run` as a task; `open` and `close` per shard."""
+
+    def __init__(self, connection: Connection, topics: Sequence[str], partitions: int) -> None:
+        self._connection = connection
+        self._topics = tuple(topics)
+        self._all = [TopicPartition(topic, number) for topic in topics for number in range(partitions)]
+        self._consumer: AIOKafkaConsumer | None = None
+        self._sinks: dict[TopicPartition, Sink] = {}
+        self._next: dict[TopicPartition, int] = {}
+        self._held: set[TopicPartition] = set()
+
+    def open(self, shard: int, positions: Mapping[str, int], sinks: Mapping[str, Sink]) -> None:
+        """Begin to deliver the shard's records, each topic from its position (0 when it has none)."""
+        for topic in self._topics:
+            tp = TopicPartition(topic, shard)
+            self._sinks[tp] = sinks[topic]
+            self._next[tp] = positions.get(topic, 0)
+            self._start(tp)
+
+    def close(self, shard: int) -> None:
+        """Deliver no more of the shard's records."""
+        for topic in self._topics:
+            tp = TopicPartition(topic, shard)
+            if self._sinks.pop(tp, None) is not None and self._consumer is not None:
+                self._consumer.pause(tp)
+            self._held.discard(tp)
+
+    def hold(self, topic: str, shard: int) -> None:
+        """Backpressure: deliver nothing more of this partition for now."""
+        tp = TopicPartition(topic, shard)
+        if tp in self._sinks and tp not in self._held:
+            self._held.add(tp)
+            if self._consumer is not None:
+                self._consumer.pause(tp)
+
+    def release(self, topic: str, shard: int) -> None:
+        """End of backpressure."""
+        tp = TopicPartition(topic, shard)
+        if tp in self._held:
+            self._held.discard(tp)
+            if self._consumer is not None and tp in self._sinks:
+                self._consumer.resume(tp)
+
+    async def run(self) -> None:
+        """Read and deliver until cancelled; a client that breaks is replaced, and goes on where delivery stopped."""
+        while True:
+            try:
+                await self._read()
+            except (KafkaError, TimeoutError):
+                await asyncio.sleep(REBUILD_SECONDS)
+
+    def _start(self, tp: TopicPartition) -> None:
+        if self._consumer is not None:
+            self._consumer.seek(tp, self._next[tp])
+            self._consumer.resume(tp)
+
+    async def _read(self) -> None:
+        consumer = self._connection.consumer(
+            auto_offset_reset="earliest", fetch_max_wait_ms=200, max_partition_fetch_bytes=MAX_PARTITION_BYTES
+        )
+        try:
+            async with asyncio.timeout(self._connection.request_seconds * 2):
+                await consumer.start()
+            consumer.assign(self._all)
+            consumer.pause(*self._all)
+            self._consumer = consumer
+            for tp in self._sinks.keys() - self._held:
+                self._start(tp)
+            while True:
+                for tp, records in (await consumer.getmany(timeout_ms=500, max_records=MAX_RECORDS)).items():
+                    self._deliver(tp, records)
+        finally:
+            self._consumer = None
+            await let_go(consumer)
+
+    def _deliver(self, tp: TopicPartition, records: Sequence[object]) -> None:
+        sink = self._sinks.get(tp)
+        if sink is None:
+            return  # its shard has closed while the records were on their way
+        fresh = [record for record in map(incoming, records) if record.position.offset >= self._next[tp]]
+        if fresh:
+            self._next[tp] = fresh[-1].position.offset + 1
+            sink(fresh)

@@ -1,0 +1,309 @@
+"""The ledger: a shard's one way to write. Group commit over one transactional producer.
+
+Flows hand over a function that writes its records into a draft; the ledger runs everything that is waiting, one after
+the other and against the latest state, into one Kafka transaction:
+
+1. begin in the book · 2. run the writers, who read the book and add records · 3. begin the transaction ·
+4. send all and await every batch's future (aiokafka commits even when a batch failed) · 5. commit ·
+6. keep the book · 7. release the callers.
+
+Nothing is released and nothing is known before 5 is known. Whatever goes wrong from 3 to 6 leaves the outcome unknown,
+so the session ends: there is no repair path. Called by `bridge.shard`; knows records and a book, not what they mean.
+
+A commit that succeeded slowly may have been sent twice: aiokafka repeats EndTxn after `retry_backoff_ms`, and the late
+copy would end the *next* transaction (KIP-890). Such a commit is followed by a renewal: a new producer of the same
+transactional id bumps the epoch, which makes a late copy harmless.
+"""
+
+import asyncio
+import time
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from bridge.contract.records import Outgoing
+from bridge.contract.sharding import partition_of
+from bridge.kafka.connection import RETRY_BACKOFF_MS, Connection, let_go
+from bridge.policy.sessions import Ending, RecordTooLarge, SessionEnded
+
+T = TypeVar("T")
+
+DOUBT_SECONDS = RETRY_BACKOFF_MS / 1000 * 0.9
+LARGEST_BATCH = 2_000_000
+"""Bytes of a record that no topic of ours would take; dead letters may be larger than commands."""
+
+GROUP_BYTES = 4 * 1024 * 1024
+DRAIN_SECONDS = 10.0
+
+
+class Book(Protocol):
+    """What the ledger keeps in step with the log. Changes between `begin` and `keep` are seen by writers only."""
+
+    def begin(self) -> None:
+        """Open the working state for one transaction."""
+        ...
+
+    def mark(self) -> None:
+        """Remember the working state, before one writer."""
+        ...
+
+    def undo(self) -> None:
+        """Back to the last mark: the writer failed."""
+        ...
+
+    def learn(self, record: Outgoing) -> None:
+        """Take a drafted record into the working state; records on topics that are no changelog mean nothing."""
+        ...
+
+    def keep(self, ends: Mapping[str, int]) -> None:
+        """The transaction is committed: make the working state the known one, with the changelogs' next offsets."""
+        ...
+
+    def forget(self) -> None:
+        """Drop the working state."""
+        ...
+
+
+class Draft:
+    """A transaction in the making."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self.records: list[Outgoing] = []
+        self.size = 0
+
+    def add(self, record: Outgoing) -> None:
+        """Put a record into the transaction.
+
+        Raises:
+            RecordTooLarge: the record is larger than any topic of ours takes.
+        """
+        size = record.size()
+        if size > LARGEST_BATCH:
+            raise RecordTooLarge(f"{size} bytes for {record.topic}; at most {LARGEST_BATCH} can be written")
+        self.records.append(record)
+        self.size += size
+        self._book.learn(record)
+
+    def cut(self, length: int, size: int) -> None:
+        """Take back everything after the first `length` records."""
+        del self.records[length:]
+        self.size = size
+
+
+@dataclass(slots=True)
+class _Waiting:
+    write: Callable[[Draft], Any]
+    done: asyncio.Future[Any]
+    result: Any = None
+
+
+class Ledger:
+    """Group commit for one shard session. `open`, then `run` as a task; `commit` from any flow."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        transactional_id: str,
+        shard: int,
+        book: Book,
+        *,
+        renewed: Callable[[], Awaitable[bool]],
+        observe: Callable[[str, float], None] = lambda _outcome, _seconds: None,
+    ) -> None:
+        """`renewed` is asked after a renewal whether the log is as we left it; `observe` gets (outcome, seconds)."""
+        self._connection = connection
+        self._transactional_id = transactional_id
+        self._shard = shard
+        self._book = book
+        self._renewed = renewed
+        self._observe = observe
+        self._producer: AIOKafkaProducer | None = None
+        self._queue: deque[_Waiting] = deque()
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._ended: SessionEnded | None = None
+
+    async def open(self) -> None:
+        """Fence every predecessor: from here on nothing of theirs can commit, and all they committed is visible."""
+        producer = self._connection.transactional_producer(self._transactional_id)
+        try:
+            async with asyncio.timeout(self._connection.request_seconds * 3):
+                await producer.start()
+        except BaseException:
+            await let_go(producer)
+            raise
+        self._producer = producer
+
+    async def close(self) -> None:
+        """End the session's writing; whoever still waits is told so."""
+        self._end(SessionEnded(Ending.STOPPED, "the session was closed"))
+        if self._producer is not None:
+            await let_go(self._producer)
+
+    async def drained(self) -> None:
+        """Wait until nothing waits to be written."""
+        await self._idle.wait()
+
+    async def commit(self, write: Callable[[Draft], T]) -> T:
+        """See `bridge.shard.ports.Ledger.commit`."""
+        if self._ended is not None:
+            raise SessionEnded(self._ended.ending, str(self._ended))
+        waiting = _Waiting(write, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._idle.clear()
+        self._work.set()
+        result: T = await waiting.done
+        return result
+
+    async def run(self) -> None:
+        """Commit what waits, for ever.
+
+        Raises:
+            SessionEnded: a commit is in doubt, or somebody else has fenced this producer.
+        """
+        try:
+            while True:
+                await self._work.wait()
+                self._work.clear()
+                while self._queue:
+                    await self._transact()
+                self._idle.set()
+        except SessionEnded as problem:
+            self._end(problem)
+            raise
+        except BaseException:
+            self._end(SessionEnded(Ending.BROKEN, "the ledger was cancelled"))
+            raise
+
+    def _end(self, problem: SessionEnded) -> None:
+        self._ended = self._ended or problem
+        _release(self._queue, self._ended)
+        self._queue.clear()
+        self._idle.set()
+
+    async def _transact(self) -> None:
+        self._book.begin()
+        draft, group = self._draft()
+        try:
+            slow = False
+            ends: Mapping[str, int] = {}
+            if draft.records:
+                ends, slow = await self._commit(draft.records)
+            self._book.keep(ends)
+        except BaseException as problem:
+            self._book.forget()
+            ended = _ending(problem)
+            self._observe(ended.ending, 0.0)
+            _release(group, ended)
+            if isinstance(problem, Exception):
+                raise ended from problem
+            raise
+        _release(group)
+        if slow:
+            await self._renew()
+
+    def _draft(self) -> tuple[Draft, list[_Waiting]]:
+        draft = Draft(self._book)
+        group: list[_Waiting] = []
+        while self._queue and draft.size < GROUP_BYTES:
+            waiting = self._queue.popleft()
+            if waiting.done.done():
+                continue  # its caller has gone away before anything was written
+            length, size = len(draft.records), draft.size
+            self._book.mark()
+            try:
+                waiting.result = waiting.write(draft)
+            except Exception as problem:  # noqa: BLE001 - one writer's failure is its caller's, not the group's
+                self._book.undo()
+                draft.cut(length, size)
+                waiting.done.set_exception(problem)
+            else:
+                group.append(waiting)
+        return draft, group
+
+    async def _commit(self, records: Sequence[Outgoing]) -> tuple[Mapping[str, int], bool]:
+        producer = self._producer
+        if producer is None:
+            raise SessionEnded(Ending.BROKEN, "the session was never opened")
+        started = time.monotonic()
+        async with asyncio.timeout(self._connection.request_seconds * 1.5):
+            await producer.begin_transaction()
+            ends = await _send(producer, records, self._shard)
+            committing = time.monotonic()
+            await producer.commit_transaction()
+        now = time.monotonic()
+        self._observe("committed", now - started)
+        return ends, now - committing >= DOUBT_SECONDS
+
+    async def _renew(self) -> None:
+        """A new producer after a slow commit, on condition that nobody else has written meanwhile."""
+        self._observe("renewed", 0.0)
+        old, self._producer = self._producer, None
+        if old is not None:
+            await let_go(old)
+        try:
+            await self.open()
+            intact = await self._renewed()
+        except (KafkaError, TimeoutError) as problem:
+            raise _ending(problem) from problem
+        if not intact:
+            raise SessionEnded(Ending.FOREIGN, "another owner has written to this shard")
+
+
+def _ending(problem: BaseException) -> SessionEnded:
+    if isinstance(problem, ProducerFenced):
+        return SessionEnded(Ending.FENCED, "another producer of this transactional id has started")
+    if isinstance(problem, (KafkaError, TimeoutError, AssertionError)):
+        # aiokafka's own state checks are assertions; after a fence or a time-out they are what commit and abort raise
+        return SessionEnded(Ending.IN_DOUBT, f"a commit failed with {type(problem).__name__}")
+    return SessionEnded(Ending.BROKEN, type(problem).__name__)
+
+
+async def _send(producer: AIOKafkaProducer, records: Sequence[Outgoing], shard: int) -> Mapping[str, int]:
+    """Send in order per partition, as whole batches: a third of the cost of record by record.
+
+    Gives the next offset of each topic within the shard's own partition.
+    """
+    partitions = {topic: len(await producer.partitions_for(topic)) for topic in {record.topic for record in records}}
+    lanes: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
+    for record in records:
+        lanes[record.topic, _partition(record, partitions[record.topic], shard)].append(record)
+    sent = await asyncio.gather(*(_send_lane(producer, *lane, waiting) for lane, waiting in lanes.items()))
+    return {topic: end for (topic, partition), end in zip(lanes, sent, strict=True) if partition == shard}
+
+
+def _partition(record: Outgoing, count: int, shard: int) -> int:
+    if record.partition is not None:
+        return record.partition
+    return shard % count if record.key is None else partition_of(record.key, count)
+
+
+async def _send_lane(producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Outgoing]) -> int:
+    deliveries = []
+    batch = producer.create_batch()
+    count = 0
+    for record in records:
+        while batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers)) is None:
+            deliveries.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = producer.create_batch()
+            count = 0
+        count += 1
+    deliveries.append(await producer.send_batch(batch, topic, partition=partition))
+    *_, last = await asyncio.gather(*deliveries)
+    return int(last.offset) + count
+
+
+def _release(group: Iterable[_Waiting], problem: Exception | None = None) -> None:
+    for waiting in group:
+        if waiting.done.done():
+            continue  # its caller has gone away; what it wrote stands all the same
+        if problem is None:
+            waiting.done.set_result(waiting.result)
+        else:
+            waiting.done.set_exception(problem)

@@ -1,0 +1,124 @@
+"""The bridge's topics on the cluster: made when missing, verified when there.
+
+Called by `bridge.app` at start-up and by `copper-bridge topics`. Knows the wanted topics as values and Kafka's admin
+requests; never deletes and never alters.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import for_code
+
+from bridge.contract.topics import TopicSpec
+from bridge.kafka.connection import Connection
+
+TOPIC_ALREADY_EXISTS = 36
+SEEN_SECONDS = 0.05
+"""Pause between two looks at the metadata while a new topic spreads over the brokers."""
+
+
+class TopicsUnfit(Exception):
+    """The topics are not as the bridge needs them. The text is the report: one line each, with the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A topic as the cluster has it."""
+
+    partitions: int
+    config: Mapping[str, str]
+
+
+async def ensure(
+    connection: Connection, specs: Sequence[TopicSpec], *, partitions: int, replication_factor: int, create: bool
+) -> None:
+    """Make what is missing (if `create`) and check what is there.
+
+    Raises:
+        TopicsUnfit: something is missing or other than wanted; every problem is named.
+    """
+    async with connection.admin() as admin:
+        there = await find(admin, [spec.name for spec in specs])
+        missing = [spec for spec in specs if spec.name not in there]
+        if missing and create:
+            await _create(admin, missing, partitions, replication_factor)
+            there = await _appeared(admin, [spec.name for spec in specs], connection.request_seconds)
+    problems = list(differences(specs, there, partitions))
+    if problems:
+        raise TopicsUnfit("\n".join(problems))
+
+
+async def find(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, Found]:
+    """Those of the named topics that exist. Asks for all topics, since asking for one by name may create it."""
+    wanted = set(names)
+    described = {topic["topic"]: topic for topic in await admin.describe_topics() if topic["topic"] in wanted}
+    if not described:
+        return {}
+    configs = await _configs(admin, sorted(described))
+    return {name: Found(len(topic["partitions"]), configs.get(name, {})) for name, topic in described.items()}
+
+
+def differences(specs: Sequence[TopicSpec], there: Mapping[str, Found], partitions: int) -> Iterable[str]:
+    """What is wrong with the topics found, one line each."""
+    for spec in specs:
+        found = there.get(spec.name)
+        if found is None:
+            yield f"{spec.name}: missing. Set topics.manage to create, or create it with {partitions} partitions"
+        elif found.partitions != partitions:
+            yield (
+                f"{spec.name}: has {found.partitions} partitions, topics.partitions says {partitions}. Set "
+                f"topics.partitions to {found.partitions}, or use another topics.prefix: the number is chosen once, it "
+                "decides which shard an account is in"
+            )
+        elif _policies(found.config) != _policies(spec.config):
+            yield (
+                f"{spec.name}: cleanup.policy is {found.config.get('cleanup.policy')}, must be "
+                f"{spec.config.get('cleanup.policy')}: alter it with kafka-configs"
+            )
+        elif int(found.config.get("max.message.bytes", 0)) < int(spec.config.get("max.message.bytes", 0)):
+            yield (
+                f"{spec.name}: max.message.bytes is {found.config.get('max.message.bytes')}, must be at least "
+                f"{spec.config.get('max.message.bytes')}: alter it with kafka-configs"
+            )
+
+
+def _policies(config: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(config.get("cleanup.policy", "delete").replace(" ", "").split(","))
+
+
+async def _create(
+    admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], partitions: int, replication_factor: int
+) -> None:
+    wanted = [NewTopic(spec.name, partitions, replication_factor, topic_configs=dict(spec.config)) for spec in specs]
+    answer = await admin.create_topics(wanted)
+    # create_topics returns an error per topic and raises for none of them
+    refused = [row for row in answer.topic_errors if row[1] not in (0, TOPIC_ALREADY_EXISTS)]
+    if refused:
+        raise TopicsUnfit("\n".join(_refusal(*row) for row in refused))
+
+
+def _refusal(name: str, code: int, message: str | None = None, *_: Any) -> str:
+    return f"{name}: could not be created: {for_code(code).__name__}. {message or ''}".rstrip()
+
+
+async def _appeared(admin: AIOKafkaAdminClient, names: Sequence[str], seconds: float) -> dict[str, Found]:
+    async with asyncio.timeout(seconds):
+        while True:
+            there = await find(admin, names)
+            if len(there) == len(names):
+                return there
+            await asyncio.sleep(SEEN_SECONDS)
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=None) for name in names]
+    answers: list[Any] = await admin.describe_configs(resources)
+    return {
+        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+        for answer in answers
+        for resource in answer.resources
+    }
