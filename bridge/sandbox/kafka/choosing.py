@@ -11,7 +11,7 @@ from bridge.sandbox.kafka.jars import ToolMissing
 from bridge.sandbox.kafka.local import LocalKafka, local_kafka
 
 
-class NoKafka(Exception):  # noqa: N818 - what happened, in the house's naming of exceptions
+class NoKafka(Exception):
     """There is no way to have a Kafka here; the text is one line that says what to install."""
 
 

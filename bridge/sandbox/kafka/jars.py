@@ -21,11 +21,11 @@ WHAT_TO_INSTALL = (
 )
 
 
-class ToolMissing(Exception):  # noqa: N818 - what happened, in the house's naming of exceptions
+class ToolMissing(Exception):
     """Java or Maven is not there; the text says what to install, in one line."""
 
 
-class JarsUnresolved(Exception):  # noqa: N818 - what happened, in the house's naming of exceptions
+class JarsUnresolved(Exception):
     """Maven ended with an error; the text is the end of its own words."""
 
 

@@ -23,7 +23,7 @@ _JVM = (
 _READY_WITHIN_S = 120.0  # it takes 3 s; a machine may be busy with much else
 
 
-class KafkaDied(Exception):  # noqa: N818 - what happened, in the house's naming of exceptions
+class KafkaDied(Exception):
     """A node ended or never answered; the text holds the end of its log."""
 
     def __init__(self, number: int, log: str) -> None:

@@ -1,0 +1,39 @@
+"""Settings: what an operator may say, checked as a whole before anything starts.
+
+`load` is called by the composition root and the command line; the groups are what every part is given. Knows files and
+an environment that is handed in, no network.
+"""
+
+from bridge.settings.groups import (
+    AccountSettings,
+    CommandsSettings,
+    CopperSettings,
+    EntityEvents,
+    EventsSettings,
+    KafkaSettings,
+    RepliesSettings,
+    TopicsSettings,
+    WebhooksSettings,
+)
+from bridge.settings.loading import load
+from bridge.settings.reporting import SettingsProblem
+from bridge.settings.whole import Listen, LogSettings, ServerSettings, Settings, StateSettings
+
+__all__ = [
+    "AccountSettings",
+    "CommandsSettings",
+    "CopperSettings",
+    "EntityEvents",
+    "EventsSettings",
+    "KafkaSettings",
+    "Listen",
+    "LogSettings",
+    "RepliesSettings",
+    "ServerSettings",
+    "Settings",
+    "SettingsProblem",
+    "StateSettings",
+    "TopicsSettings",
+    "WebhooksSettings",
+    "load",
+]

@@ -1,0 +1,198 @@
+"""The groups of settings about Copper, Kafka and what flows between them: frozen, each field with its meaning and unit.
+
+Every part of the bridge is given the group it needs. A field's docstring is its row in docs/reference/configuration.md.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+
+from bridge.settings.values import Count, Duration, Patterns, PublicUrl, Servers, Url
+
+COPPERS_LIMIT = 180  # calls in any 60 seconds, for everything together (reference: Copper's "Rate limits")
+
+
+class Group(BaseModel):
+    """What all groups share: immutable, unknown keys refused, no value ever shown in an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+
+class CopperSettings(Group):
+    """How Copper is called."""
+
+    base_url: Url = "https://api.copper.com/developer_api/v1"
+    """Where Copper's API is."""
+    requests_per_minute: Annotated[int, Field(ge=1, le=COPPERS_LIMIT)] = 170
+    """Calls in any 60 seconds, per account. Copper allows 180 to everybody who uses the account together."""
+    timeout: Duration = timedelta(seconds=20)
+    """From the start of one call to its whole answer."""
+    index_lag: Duration = timedelta(seconds=120)
+    """How long Copper's search may lag behind a write; up to about 40 s was seen."""
+    lateness: Duration = timedelta(seconds=60)
+    """How long after our time-out Copper may still carry out a call that it received."""
+    overlap: Duration = Field(default=None, validate_default=True)
+    """How far a scan reads back before the start of the last one; at least `index_lag`, which null means."""
+
+    @field_validator("overlap", mode="before")
+    @classmethod
+    def _as_long_as_the_lag(cls, value: object, info: ValidationInfo) -> object:
+        return info.data.get("index_lag", timedelta(seconds=120)) if value is None else value
+
+    @field_validator("overlap")
+    @classmethod
+    def _covers_the_lag(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        if value < info.data.get("index_lag", value):
+            raise ValueError("must be at least copper.index_lag, or changes are lost")
+        return value
+
+
+class AccountSettings(Group):
+    """One Copper account: an API key with its user's e-mail address, or an access token."""
+
+    user_email: str | None = None
+    """The user the API key belongs to; needed with `api_key`."""
+    access_token: SecretStr | None = None
+    """An OAuth access token (Bearer), instead of `api_key`."""
+    api_key: SecretStr | None = Field(default=None, validate_default=True)
+    """Copper's API key. From the environment or a secret file, not from the settings file."""
+
+    @field_validator("api_key")
+    @classmethod
+    def _one_way_to_sign_in(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None and info.data.get("access_token", "") is None:
+            raise ValueError("is required, or access_token")
+        if value is not None and info.data.get("access_token") is not None:
+            raise ValueError("and access_token are both set; one of them is to go")
+        if value is not None and not info.data.get("user_email", "?"):
+            raise ValueError("needs user_email beside it")
+        return value
+
+
+class KafkaSettings(Group):
+    """How Kafka is reached."""
+
+    bootstrap_servers: Servers = "localhost:9092"
+    """`host:port`, several with commas."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """As in every Kafka client."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """Needed with SASL_PLAINTEXT and SASL_SSL."""
+    username: str | None = None
+    """For SASL."""
+    password: SecretStr | None = Field(default=None, validate_default=True)
+    """For SASL. From the environment or a secret file, not from the settings file."""
+    ssl_cafile: Path | None = None
+    """Who may sign the brokers' certificates (PEM); null: the system's authorities."""
+    ssl_certfile: Path | None = None
+    """The bridge's own certificate (PEM), where brokers ask for one."""
+    ssl_keyfile: Path | None = None
+    """Its key (PEM)."""
+    member_id: str | None = None
+    """Name of this replica, kept over restarts (a StatefulSet's pod name); null: a new one each time."""
+    session_timeout: Duration = timedelta(seconds=6)
+    """Silence after which the other replicas take over this one's shards."""
+    request_timeout: Duration = timedelta(seconds=10)
+    """For one request to a broker."""
+    transaction_timeout: Duration = timedelta(seconds=20)
+    """After this the broker itself ends a transaction whose owner is gone, and readers go on."""
+
+    @field_validator("password")
+    @classmethod
+    def _can_sign_in(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        sasl = info.data.get("security_protocol", "").startswith("SASL")
+        mechanism, username = info.data.get("sasl_mechanism", "?"), info.data.get("username", "?")
+        if sasl and not (mechanism and username and value):
+            raise ValueError("with SASL, sasl_mechanism, username and password are all required")
+        if not sasl and mechanism not in {None, "?"}:
+            raise ValueError("sasl_mechanism is set, but security_protocol is not SASL_SSL or SASL_PLAINTEXT")
+        return value
+
+
+class TopicsSettings(Group):
+    """What the topics are called and how they are made."""
+
+    prefix: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+$")] = "copper"
+    """First part of every topic's name; `[a-z0-9.-]`."""
+    partitions: Count = 4
+    """Of every topic, chosen once and for ever: what belongs to one account lies in one partition number everywhere."""
+    replication_factor: Count = 3
+    """Of topics the bridge makes. Only 3 is safe when a broker fails; 1 on a single broker."""
+    manage: Literal["create", "verify", "off"] = "create"
+    """create: make what is missing; verify: refuse to start when something is missing; off: do not look."""
+
+
+class EntityEvents(Group):
+    """What is special for one entity."""
+
+    enabled: bool = True
+    """false: this entity is not read and has no events."""
+    poll_every: Duration | None = None
+    """Instead of `events.poll_every`."""
+
+
+class EventsSettings(Group):
+    """Copper to Kafka."""
+
+    poll_every: Duration = timedelta(seconds=15)
+    """From the start of one scan for changes to the start of the next, per entity."""
+    deep_every: Duration = timedelta(minutes=5)
+    """The scan that reads an hour back, to catch and count what came later than `copper.overlap`."""
+    sweep_every: Duration = timedelta(hours=6)
+    """Every known record is asked for at least this often, so that deletes are found without webhooks."""
+    backfill: Literal["none", "created"] = "none"
+    """What a new account's existing records become: none: snapshot rows; created: created events too."""
+    company: EntityEvents = EntityEvents()
+    """For companies."""
+    person: EntityEvents = EntityEvents()
+    """For people."""
+    lead: EntityEvents = EntityEvents()
+    """For leads."""
+    opportunity: EntityEvents = EntityEvents()
+    """For opportunities."""
+    task: EntityEvents = EntityEvents()
+    """For tasks."""
+    project: EntityEvents = EntityEvents()
+    """For projects."""
+
+    def of(self, entity: str) -> EntityEvents:
+        """What holds for this entity, with the common values where it has none of its own."""
+        own: EntityEvents = getattr(self, entity)
+        return own.model_copy(update={"poll_every": own.poll_every or self.poll_every})
+
+
+class CommandsSettings(Group):
+    """Kafka to Copper."""
+
+    allow_delete: bool = True
+    """false: delete commands are answered with `forbidden`."""
+    max_in_flight: Count = 16
+    """Commands of one account that are carried out side by side."""
+
+
+class RepliesSettings(Group):
+    """Where answers may go."""
+
+    allowed: Patterns = ("copper.*.replies", "*.copper-replies")
+    """Patterns of topics that a command may name for its reply; anything else gets the default topic."""
+
+
+class WebhooksSettings(Group):
+    """Copper's notifications."""
+
+    public_url: PublicUrl | None = None
+    """Where Copper reaches the public port, https. null: no subscriptions, deletes are found by the sweep only."""
+    secret: SecretStr | None = None
+    """What notifications must carry; null: derived from the API key. From the environment or a secret file."""
+    sync_every: Duration = timedelta(minutes=10)
+    """How often the subscriptions at Copper are compared with what they should be."""

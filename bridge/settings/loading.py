@@ -1,0 +1,40 @@
+"""All sources into one `Settings`, or one report of everything that is wrong.
+
+Called by the composition root, the command line and tests.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bridge.settings.reporting import Problem, SettingsProblem, problems
+from bridge.settings.sources import Source, from_environment, from_flags, from_secrets, from_yaml, merged
+from bridge.settings.whole import Settings
+
+
+def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:
+    """The settings of the file at `path`, secret files, `environ` and `overrides`; the later win.
+
+    Raises `SettingsProblem`, whose text is the report to show.
+    """
+    file = from_yaml(path) if path else Source()
+    environment, flags = from_environment(environ), from_flags(overrides)
+    secrets = _secrets(merged([file, environment, flags]))
+    everything = merged([file, secrets, environment, flags])
+    try:
+        return Settings.model_validate(everything.values)
+    except ValidationError as error:
+        report = problems(error, Settings, everything.places, str(path or ""))
+    raise SettingsProblem(report)  # outside the handler: the validator's error holds what was typed in
+
+
+def _secrets(spoken: Source) -> Source:
+    directory = spoken.values.get("secrets_dir")
+    if directory is None:
+        return from_secrets(Settings.model_fields["secrets_dir"].default)
+    if not Path(directory).is_dir():
+        where = spoken.places[("secrets_dir",)]
+        raise SettingsProblem([Problem(where, ("secrets_dir",), "there is no such directory")])
+    return from_secrets(Path(directory))

@@ -1,0 +1,75 @@
+"""Kinds of values that settings are made of: durations, names, addresses. Pure; called by `bridge.settings.groups`."""
+
+import re
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
+
+
+def duration(value: Any) -> Any:
+    """`15s`, `5m`, `6h`, `250ms`, `14d` as a time span; a bare number has no unit and is refused."""
+    if isinstance(value, timedelta):
+        return value
+    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("must be a duration such as 250ms, 15s, 5m or 6h")
+    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+
+
+def in_words(span: timedelta) -> str:
+    """A time span as it is written in a settings file: `timedelta(seconds=90)` is `90s`."""
+    seconds = span.total_seconds()
+    unit = next(unit for unit in ("h", "m", "s", "ms") if seconds % _UNITS[unit] == 0 or unit == "ms")
+    return f"{seconds / _UNITS[unit]:g}{unit}"
+
+
+def _positive(span: timedelta) -> timedelta:
+    if span <= timedelta(0):
+        raise ValueError("must be longer than nothing")
+    return span
+
+
+def url(value: str) -> str:
+    """An http or https address with a host and without credentials in it; a slash at its end is dropped."""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an address such as https://bridge.example.com")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not contain a user name or password")
+    return value.rstrip("/")
+
+
+def public_url(value: str) -> str:
+    """An address that others send secrets to: https, unless it is this very computer."""
+    parts = urlsplit(url(value))
+    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+        raise ValueError("must be https: secrets and ids travel to it")
+    return url(value)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def commas(value: Any) -> Any:
+    """A list may be written as text with commas, as environment variables must."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
+AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
+Url = Annotated[str, AfterValidator(url)]
+PublicUrl = Annotated[str, AfterValidator(public_url)]
+Patterns = Annotated[tuple[str, ...], BeforeValidator(commas)]
+Servers = Annotated[str, StringConstraints(pattern=r"^\s*[^\s,:]+:\d+(\s*,\s*[^\s,:]+:\d+)*\s*$")]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]

@@ -1,0 +1,86 @@
+"""The settings as a whole, with the groups about the process itself.
+
+A field's docstring is its row in docs/reference/configuration.md.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from bridge.settings.groups import (
+    AccountSettings,
+    CommandsSettings,
+    CopperSettings,
+    EventsSettings,
+    Group,
+    KafkaSettings,
+    RepliesSettings,
+    TopicsSettings,
+    WebhooksSettings,
+)
+from bridge.settings.values import AccountName, Duration, Port
+
+
+class Listen(Group):
+    """Where a port listens."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - a container's ports are opened by its service, not by its address
+    """Address of the network interface; 0.0.0.0 is all of them."""
+    port: Port = 8080
+    """TCP port; 0 takes a free one."""
+
+
+class ListenInternally(Listen):
+    """The same for the internal port."""
+
+    port: Port = 8081
+    """TCP port; 0 takes a free one."""
+
+
+class ServerSettings(Group):
+    """The two HTTP ports."""
+
+    public: Listen = Listen()
+    """Webhooks and the OAuth callback, nothing else."""
+    internal: ListenInternally = ListenInternally()
+    """Health, metrics, status. Not for the internet."""
+
+
+class StateSettings(Group):
+    """The local copy of what Kafka knows."""
+
+    dir: Path = Path("/var/lib/copper-bridge")
+    """A cache: it may be lost at any time and is then built again from Kafka."""
+
+
+class LogSettings(Group):
+    """The log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
+    format: Literal["auto", "console", "json"] = "auto"
+    """auto: for people on a terminal, JSON elsewhere."""
+
+
+class Settings(Group):
+    """Everything an operator may say."""
+
+    instance: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$")] = "copper-bridge"
+    """Consumer group and prefix of the transactional ids: replicas share it, two bridges on one Kafka must not."""
+    copper: CopperSettings = CopperSettings()
+    accounts: Annotated[dict[AccountName, AccountSettings], Field(min_length=1)]
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicsSettings = TopicsSettings()
+    events: EventsSettings = EventsSettings()
+    commands: CommandsSettings = CommandsSettings()
+    replies: RepliesSettings = RepliesSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
+    server: ServerSettings = ServerSettings()
+    state: StateSettings = StateSettings()
+    log: LogSettings = LogSettings()
+    shutdown_grace: Duration = timedelta(seconds=25)
+    """How long a stop may take to finish what is in flight; keep it below the pod's termination grace period."""
+    secrets_dir: Path = Path("/etc/copper-bridge/secrets")
+    """Directory of mounted secret files: `accounts/acme/api_key` or `accounts__acme__api_key` is that setting."""
