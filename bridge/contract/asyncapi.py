@@ -76,8 +76,8 @@ def _channels(followed: Iterable[Entity]) -> Document:
         channels[f"{name}.replies"] = channel(NAMES.replies(name), about, ["reply"])
         about = f"{entity.title} commands that can never be carried out, bytes and headers untouched"
         channels[f"{name}.commands-dlt"] = channel(NAMES.dead_letters(name), about, ["dead-letter"])
-    about = "Webhook notifications, written before Copper gets its answer; hints, never facts"
-    channels["bridge.inbox"] = channel(NAMES.inbox, about, ["notification"])
+    about = "Webhook notices, written before Copper gets its answer; hints, never facts"
+    channels["bridge.inbox"] = channel(NAMES.inbox, about, ["notice"])
     about = "A topic of the caller's own, named by the command and allowed by replies.allowed"
     caller: Document = {"address": None, "description": about, "messages": {"reply": _message_ref("reply")}}
     return {**channels, _CALLERS: caller}
@@ -155,7 +155,7 @@ def _messages(followed: Iterable[Entity]) -> Document:
         name = f"{row.entity}.{row.name}.command"
         messages[name] = message(command_name(row), row.title, "commandHeaders", free)
     messages["reply"] = message("reply.v1", "Answer to a command", "replyHeaders", "the command's key")
-    messages["notification"] = message("notification.v1", "Webhook notification", "notificationHeaders", "<account>")
+    messages["notice"] = message("notice.v1", "Webhook notice", "noticeHeaders", "<account>")
     letter: Document = {"title": "Dead letter", "headers": {"$ref": "#/components/schemas/letterHeaders"}}
     return {**messages, "dead-letter": letter}
 

@@ -13,6 +13,7 @@ from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.commands import Command, Malformed, decode, encode
 from bridge.contract.dead_letters import dead_letter
 from bridge.contract.events import Change, Kind, changed_fields, content_hash, event_id, records_of
+from bridge.contract.notices import Notice, notice_record
 from bridge.contract.records import Headers, Incoming, Outgoing, Position
 from bridge.contract.replies import Reply, Status, failed, reply_record
 from bridge.contract.schemas import OPS, command_name, event_name, record_name
@@ -48,7 +49,7 @@ def examples() -> tuple[Example, ...]:
         *(each for entity in CATALOGUE.followed for each in _events(entity)),
         *(_command(action) for action in CATALOGUE.actions),
         *(each for entity in CATALOGUE.entities for each in _answers(entity)),
-        _notification(),
+        _notice(),
     )
 
 
@@ -129,16 +130,10 @@ def _answers(entity: str) -> Iterator[Example]:
         yield _example(dead_letter(letter, refused.failure, 0, NAMES, entity, _SHARD), "")
 
 
-def _notification() -> Example:
-    value = {
-        "ids": [CATALOGUE.entities["company"].example["id"]],
-        "type": "company",
-        "event": "delete",
-        "timestamp": "2026-09-21T14:21:01.118Z",
-        "subscription_id": 560901,
-        "updated_attributes": {},
-    }
-    return _example(Outgoing(NAMES.inbox, _SHARD, ACCOUNT.encode(), orjson.dumps(value)), "notification.v1")
+def _notice() -> Example:
+    gone = CATALOGUE.entities["company"].example
+    notice = Notice(ACCOUNT, "company", "deleted", (gone["id"],), (gone["date_modified"] + 60) * 1000)
+    return _example(notice_record(notice, NAMES, partitions=1), "notice.v1")
 
 
 def _example(record: Outgoing, schema: str, suffix: str = "") -> Example:

@@ -56,7 +56,7 @@ def documents() -> dict[str, Schema]:
         **{event_name(each.name, kind): event_schema(each, kind) for each in followed for kind in OPS},
         **{command_name(action): command_schema(action) for action in CATALOGUE.actions},
         "reply.v1": reply_schema(),
-        "notification.v1": notification_schema(),
+        "notice.v1": notice_schema(),
     }
 
 
@@ -226,18 +226,18 @@ def reply_schema() -> Schema:
     return _document("reply.v1", "Answer to a command", value)
 
 
-def notification_schema() -> Schema:
-    """A webhook notification as it lies in the inbox: a hint that something changed, no secret in it."""
+def notice_schema() -> Schema:
+    """A webhook notice as it lies in the inbox: a hint that something changed, no record and no secret in it."""
     properties = {
+        "account": {"type": "string"},
+        "entity": {"type": "string"},
+        "event": {"type": "string", "description": "created, updated or deleted"},
         "ids": {"type": "array", "items": {"type": "integer"}},
-        "type": {"type": "string"},
-        "event": {"type": "string"},
-        "timestamp": {"type": "string"},
-        "subscription_id": {"type": "integer"},
-        "updated_attributes": {"type": "object"},
+        "happened_ms": {"type": "integer", "description": "Unix milliseconds"},
     }
-    value = {"type": "object", "required": ["ids", "type", "event"], "properties": properties}
-    return _document("notification.v1", "Webhook notification", value)
+    return _document(
+        "notice.v1", "Webhook notice", {"type": "object", "required": [*properties], "properties": properties}
+    )
 
 
 def _document(name: str, title: str, schema: Schema) -> Schema:
