@@ -1,7 +1,7 @@
-"""Which webhook subscriptions to make, change and remove, so that Copper has those the bridge wants and no others of ours.
+"""Which webhook subscriptions to make, change and remove, so that Copper has those wanted and no others of ours.
 
-Called by `bridge.copper.subscriptions` with what Copper lists. Pure and idempotent: a plan after it was applied is empty.
-Subscriptions that are not ours are never touched; ours are those whose target is exactly the bridge's own.
+Called by `bridge.copper.subscriptions` with what Copper lists. Pure and idempotent: a plan after it was applied is
+empty. Subscriptions that are not ours are never touched; ours are those whose target is exactly the bridge's own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,10 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, in this order: update, delete, create. `foreign` counts what is not ours, `refused` what is too much."""
+    """What to do, in this order.
+
+    Update, delete, create. `foreign` counts what is not ours, `refused` what is too much.
+    """
 
     create: tuple[Wanted, ...]
     update: tuple[int, ...]

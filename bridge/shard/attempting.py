@@ -84,7 +84,7 @@ class Attempting:
     allow_delete: bool
     fenced_at: float
     jitter: Callable[[], float]
-    slots: asyncio.Semaphore
+    slots: Mapping[str, asyncio.Semaphore]
 
     async def attempt(self, command: Command, protect: Callable[[bool], None]) -> Outcome:
         """Everything up to the outcome. Returns once Copper has answered for good, or never will."""
@@ -147,9 +147,9 @@ class Attempting:
         return None
 
     async def _call(self, run: Run) -> Any:
-        """One call, journaled ahead if it may have an effect. Never more than so many at a time in a shard."""
+        """One call, journaled ahead if it may have an effect. Never more than so many at a time for an account."""
         command = run.command
-        async with self.slots:
+        async with self.slots[command.account]:
             if not await run.copper.admit(Lane.COMMANDS, deadline=command.deadline):
                 return _TOO_LATE
             if run.action.effect and not run.journaled and not await self._journal(run):

@@ -17,7 +17,6 @@ from bridge.policy.sightings import Lane, Record, Trouble, Via, Why
 from bridge.shard.cursors import NOT_FOLLOWED, cursor_record, position_key, read_scan
 from bridge.shard.ports import Copper, Draft, Intake, Ledger, Sink
 from bridge.shard.publishing import Publishing
-from bridge.shard.waiting import pause
 
 AT_ONCE = 8
 """Notices looked up side by side."""
@@ -61,7 +60,7 @@ class Noticing:
     async def run(self, stop: asyncio.Event) -> None:
         """Look notices up until asked to stop; those not yet looked up are delivered again next time."""
         async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(self._work(stop)) for _ in range(AT_ONCE)]
+            workers = [group.create_task(self._work()) for _ in range(AT_ONCE)]
             await stop.wait()
             for worker in workers:
                 worker.cancel()
@@ -76,15 +75,15 @@ class Noticing:
         if self._open > HOLD_ABOVE:
             self._intake.hold(self._topic, self._publishing.shard)
 
-    async def _work(self, stop: asyncio.Event) -> None:
+    async def _work(self) -> None:
         while True:
             record = await self._queue.get()
-            await self._notice(record, stop)
+            await self._notice(record)
             self._open -= 1
             if self._open < RELEASE_BELOW:
                 self._intake.release(self._topic, self._publishing.shard)
 
-    async def _notice(self, record: Incoming, stop: asyncio.Event) -> None:
+    async def _notice(self, record: Incoming) -> None:
         notice = read_notice(record)
         copper = self._coppers.get(notice.account) if notice else None
         followed = {entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity)}
@@ -94,17 +93,17 @@ class Noticing:
         left = list(notice.ids)
         while left:
             asked = self._publishing.clock()
-            seen = [(record_id, await self._look(copper, notice.entity, record_id, stop)) for record_id in left]
+            seen = [(record_id, await self._look(copper, notice.entity, record_id)) for record_id in left]
             left = await self._publish(record, notice, seen, asked)
 
-    async def _look(self, copper: Copper, entity: str, record_id: int, stop: asyncio.Event) -> Record | Trouble:
+    async def _look(self, copper: Copper, entity: str, record_id: int) -> Record | Trouble:
         failures = 0
         while True:
             answer = await copper.get(entity, record_id, Lane.CHECKS)
             if not isinstance(answer, Trouble) or answer.why is Why.NOT_FOUND or answer.why in HOPELESS:
                 return answer
             failures += 1
-            await pause(min(LONGEST_PAUSE_SECONDS, 2.0**failures), stop)
+            await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 2.0**failures))
 
     async def _publish(
         self, record: Incoming, notice: Notice, seen: Sequence[tuple[int, Record | Trouble]], asked: float

@@ -15,7 +15,6 @@ from bridge.policy.sightings import Lane, Page, Record, Stamp, Trouble, Via, Why
 from bridge.shard.cursors import ScanCursor, read_scan, scan_record
 from bridge.shard.ports import Copper, Draft, Ledger
 from bridge.shard.publishing import Publishing
-from bridge.shard.waiting import pause
 
 LONGEST_PAUSE_SECONDS = 60.0
 
@@ -59,30 +58,30 @@ class Polling:
         self._publishing = publishing
         self._observe = observe
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Scan, wait, scan, until asked to stop."""
+    async def run(self) -> None:
+        """Scan, wait, scan, for ever."""
         failures = 0
         clock = asyncio.get_running_loop().time
-        while not stop.is_set():
+        while True:
             started = clock()
-            trouble = await self._once(stop)
+            trouble = await self._once()
             self._observe(self._polled, trouble)
             failures = 0 if trouble is None else failures + 1
             behind = min(LONGEST_PAUSE_SECONDS, 2.0**failures) if failures else 0.0
-            await pause(max(behind, started + self._polled.every - clock()), stop)
+            await asyncio.sleep(max(behind, started + self._polled.every - clock()))
 
-    async def _once(self, stop: asyncio.Event) -> Trouble | None:
+    async def _once(self) -> Trouble | None:
         cursor = read_scan(self._publishing.memory.known, self._polled.account, self._polled.entity)
         try:
             if cursor is None or cursor.resume_at is not None:
-                await self._snapshot(cursor, stop)
+                await self._snapshot(cursor)
             else:
-                await self._live(cursor, stop)
+                await self._live(cursor)
         except ScanFailed as failed:
             return failed.trouble
         return None
 
-    async def _snapshot(self, cursor: ScanCursor | None, stop: asyncio.Event) -> None:
+    async def _snapshot(self, cursor: ScanCursor | None) -> None:
         """Read by creation date, from where an earlier session left off."""
         scan = ascending(Stamp.CREATED, (cursor.resume_at if cursor else None) or 0)
 
@@ -94,9 +93,9 @@ class Polling:
             cursor = replace(cursor, resume_at=following.resume_at if isinstance(following, Step) else None)
             return cursor
 
-        await self._read(scan, Lane.CHECKS, Via.SNAPSHOT, progress, stop)
+        await self._read(scan, Lane.CHECKS, Via.SNAPSHOT, progress)
 
-    async def _live(self, cursor: ScanCursor, stop: asyncio.Event) -> None:
+    async def _live(self, cursor: ScanCursor) -> None:
         """Read what was modified since the last scan; the cursor moves when the scan has ended."""
         scan = ascending(Stamp.MODIFIED, cursor.lower) if self._polled.filtered else descending(cursor.lower)
 
@@ -105,7 +104,7 @@ class Polling:
                 return cursor
             return replace(cursor, lower=next_lower(following, lower=cursor.lower, overlap=self._polled.overlap))
 
-        await self._read(scan, Lane.POLLS, Via.POLL, progress, stop)
+        await self._read(scan, Lane.POLLS, Via.POLL, progress)
 
     async def _read(
         self,
@@ -113,10 +112,9 @@ class Polling:
         lane: Lane,
         via: Via,
         progress: Callable[[Page, Step | ScanEnd], ScanCursor],
-        stop: asyncio.Event,
     ) -> None:
         step: Step | ScanEnd = next(scan)
-        while isinstance(step, Step) and not stop.is_set():
+        while isinstance(step, Step):
             page = await self._ask(step, lane)
             step = _advance(scan, page)
             await self._publish(page, progress(page, step), via)

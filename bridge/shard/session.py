@@ -13,7 +13,7 @@ shard.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,15 +26,19 @@ STEADY_SECONDS = 60.0
 
 
 class Flow(Protocol):
-    """One direction of work in an owned shard. `run` returns when asked to stop and drained, else never."""
+    """One direction of work in an owned shard, which may be cancelled at any moment: it goes on from its cursor."""
+
+    async def run(self) -> None:
+        """Work for ever."""
+        ...
+
+
+class Inlet(Protocol):
+    """A flow that works on delivered records and has to finish what it has begun."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, finish what was begun, return."""
         ...
-
-
-class Inlet(Flow, Protocol):
-    """A flow that works on delivered records."""
 
     def sinks(self) -> dict[str, Sink]:
         """Where the records of each of its topics go."""
@@ -59,7 +63,7 @@ class Parts:
 
     shard: int
     memory: Memory
-    ledger: Callable[[Callable[[], object]], Ledger]
+    ledger: Callable[[Callable[[], Awaitable[bool]]], Ledger]
     """Makes a new ledger; the argument is asked after a renewal whether nobody else has written."""
     changelog: Changelog
     intake: Intake
@@ -141,10 +145,8 @@ async def _work(parts: Parts, ledger: Ledger, stop: asyncio.Event) -> None:
     flows = parts.flows(ledger, asyncio.get_running_loop().time())
     async with asyncio.TaskGroup() as group:
         writing = group.create_task(ledger.run(), name=f"ledger {parts.shard}")
-        working = [
-            group.create_task(_guarded(flow, stop), name=f"{type(flow).__name__} {parts.shard}")
-            for flow in (*flows.plain, *flows.inlets)
-        ]
+        reading = [group.create_task(_eternal(flow), name=_name(flow, parts.shard)) for flow in flows.plain]
+        taking = [group.create_task(inlet.run(stop), name=_name(inlet, parts.shard)) for inlet in flows.inlets]
         await asyncio.sleep(0)  # inlets have begun to run before anything is delivered
         parts.intake.open(
             parts.shard,
@@ -154,15 +156,20 @@ async def _work(parts: Parts, ledger: Ledger, stop: asyncio.Event) -> None:
         parts.opened(parts.shard)
         await stop.wait()
         parts.intake.close(parts.shard)
-        await asyncio.wait(working)
+        for task in reading:
+            task.cancel()
+        await asyncio.wait(taking)
         await ledger.drained()
         writing.cancel()
 
 
-async def _guarded(flow: Flow, stop: asyncio.Event) -> None:
-    await flow.run(stop)
-    if not stop.is_set():
-        raise SessionEnded(Ending.BROKEN, f"{type(flow).__name__} returned although nobody asked it to")
+async def _eternal(flow: Flow) -> None:
+    await flow.run()
+    raise SessionEnded(Ending.BROKEN, f"{type(flow).__name__} returned although nobody asked it to")
+
+
+def _name(flow: object, shard: int) -> str:
+    return f"{type(flow).__name__} {shard}"
 
 
 def _first(problem: BaseException) -> BaseException:

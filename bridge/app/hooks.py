@@ -1,0 +1,48 @@
+"""Receiving webhooks: authenticate, read, keep in the inbox, and only then say so.
+
+Joins the public port (`bridge.web`) with Copper's words and Kafka's inbox.
+"""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from bridge.contract.notices import Notice, notice_record
+from bridge.contract.topics import TopicNames
+from bridge.copper import notifications
+from bridge.kafka.inbox import Inbox
+
+
+class Hooks:
+    """The receiver. `secrets` maps each account to the digests of the tokens its notifications may carry."""
+
+    def __init__(
+        self,
+        secrets: Mapping[str, tuple[bytes, ...]],
+        names: TopicNames,
+        partitions: int,
+        inbox: Inbox,
+        received: Callable[[str], None],
+    ) -> None:
+        """`received` is told how each request ended."""
+        self._secrets = secrets
+        self._names = names
+        self._partitions = partitions
+        self._inbox = inbox
+        self._received = received
+
+    async def receive(self, account: str, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
+        """The status of the answer; a stranger learns nothing but that, not even which accounts there are."""
+        outcome, status = await self._outcome(account, headers, body)
+        self._received(outcome)
+        return status
+
+    async def _outcome(self, account: str, headers: Mapping[str, str], body: bytes) -> tuple[str, HTTPStatus]:
+        if not notifications.authentic(headers, self._secrets.get(account, ())):
+            return "unauthorized", HTTPStatus.UNAUTHORIZED
+        read = notifications.read(body)
+        if isinstance(read, notifications.Refusal):
+            return "invalid", HTTPStatus.BAD_REQUEST
+        notice = Notice(account, read.entity, read.event, read.ids, read.timestamp_ms)
+        if not await self._inbox.put(notice_record(notice, self._names, self._partitions)):
+            return "unavailable", HTTPStatus.SERVICE_UNAVAILABLE
+        return "accepted", HTTPStatus.OK

@@ -1,0 +1,141 @@
+"""Observing: what the parts tell about themselves becomes metrics and log lines.
+
+The only place that joins the two; parts get these methods as plain functions and know neither.
+"""
+
+import time
+import traceback
+from collections.abc import Collection
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry
+
+import bridge
+from bridge.contract.commands import Command, Malformed
+from bridge.contract.events import Change
+from bridge.contract.failures import Code
+from bridge.contract.replies import Reply, Status
+from bridge.copper.client import Observed
+from bridge.policy.changes import Verdict
+from bridge.policy.sessions import Ending
+from bridge.policy.sightings import Trouble, Via
+from bridge.policy.subscribing import Plan
+from bridge.shard.polling import Polled
+from bridge.telemetry import logs
+from bridge.telemetry.logs import Event
+from bridge.telemetry.metrics import Metrics
+
+HARMLESS = frozenset({Ending.STOPPED, Ending.LOST})
+
+
+class Observing:
+    """Counts and tells. One per running bridge."""
+
+    def __init__(self) -> None:
+        self._metrics = Metrics()
+        self._failing: set[tuple[str, str]] = set()
+        self._metrics.build.info({"version": bridge.__version__, "aiokafka": version("aiokafka")})
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """For the metrics' page."""
+        return self._metrics.registry
+
+    def owning(self, shards: Collection[int]) -> None:
+        """These shards are assigned to this process."""
+        self._metrics.shards.set(len(shards))
+        logs.info(Event.SHARDS_ASSIGNED, shards=sorted(shards))
+
+    def ready(self, shards: Collection[int], *, now: bool) -> None:
+        """Whether all of them are open."""
+        self._metrics.ready.set(now)
+        if now:
+            logs.info(Event.READY, shards=sorted(shards))
+
+    def session_opened(self, shard: int) -> None:
+        """A shard works."""
+        logs.info(Event.SESSION_OPENED, shard=shard)
+
+    def session_ended(self, shard: int, how: Ending, detail: str) -> None:
+        """A shard works no more, or begins afresh."""
+        self._metrics.sessions.labels(how).inc()
+        tell = logs.info if how in HARMLESS else logs.warning
+        tell(Event.SESSION_ENDED, shard=shard, how=how.value, detail=detail)
+
+    def committed(self, outcome: str, seconds: float) -> None:
+        """A transaction ended."""
+        self._metrics.commits.labels(outcome).inc()
+        if seconds:
+            self._metrics.commit_seconds.observe(seconds)
+
+    def judged(self, entity: str, via: Via, verdict: Verdict) -> None:
+        """A sighting was judged."""
+        if isinstance(verdict, Change):
+            self._metrics.events.labels(entity, verdict.kind, via).inc()
+        else:
+            self._metrics.sightings.labels(entity, verdict).inc()
+
+    def polled(self, polled: Polled, trouble: Trouble | None) -> None:
+        """A scan ended. Only the first failure in a row, and its end, are worth a line."""
+        outcome = "ok" if trouble is None else trouble.why.value
+        self._metrics.scans.labels(polled.entity, outcome).inc()
+        which = (polled.account, polled.entity)
+        if trouble is None:
+            self._metrics.scanned_at.labels(*which).set(time.time())
+            if which in self._failing:
+                self._failing.discard(which)
+                logs.info(Event.SCAN_RECOVERED, account=polled.account, entity=polled.entity)
+        elif which not in self._failing:
+            self._failing.add(which)
+            logs.warning(Event.SCAN_FAILED, account=polled.account, entity=polled.entity, why=outcome)
+
+    def called(self, call: Observed) -> None:
+        """A call to Copper ended."""
+        self._metrics.calls.labels(call.method, call.route, call.outcome).inc()
+        self._metrics.call_seconds.labels(call.method, call.route).observe(call.seconds)
+
+    def answered(self, command: Command | Malformed, reply: Reply) -> None:
+        """A command got its reply."""
+        action = command.action or "unknown"
+        self._metrics.commands.labels(command.entity, action, reply.status).inc()
+        if isinstance(command, Command):
+            took = max(0.0, time.time() - command.received_ms / 1000)
+            self._metrics.command_seconds.labels(command.entity, action).observe(took)
+        fields = {
+            "account": command.account,
+            "action": f"{command.entity}.{action}",
+            "status": reply.status.value,
+            "code": None if reply.failure is None else reply.failure.code.value,
+            "attempts": reply.attempts,
+            "duplicate": reply.duplicate,
+        }
+        tell = logs.warning if reply.status is Status.UNKNOWN else logs.info
+        tell(Event.COMMAND_ANSWERED, **{name: value for name, value in fields.items() if value is not None})
+
+    def buried(self, code: Code) -> None:
+        """A dead letter was written."""
+        self._metrics.dead_letters.labels(code).inc()
+        logs.warning(Event.COMMAND_BURIED, code=code.value)
+
+    def hook(self, outcome: str) -> None:
+        """A request to the webhook address was answered."""
+        self._metrics.webhooks.labels(outcome).inc()
+        if outcome != "accepted":
+            logs.warning(Event.WEBHOOK_REFUSED, outcome=outcome)
+
+    def subscribed(self, account: str, outcome: Plan | Trouble) -> None:
+        """An account's subscriptions were compared with the wanted ones."""
+        if isinstance(outcome, Trouble):
+            logs.warning(Event.SUBSCRIPTIONS_FAILED, account=account, why=outcome.why.value)
+            return
+        self._metrics.subscriptions.labels(account, "foreign").set(outcome.foreign)
+        self._metrics.subscriptions.labels(account, "refused").set(len(outcome.refused))
+        changed = {"created": len(outcome.create), "updated": len(outcome.update), "deleted": len(outcome.delete)}
+        if any(changed.values()) or outcome.refused:
+            logs.info(Event.SUBSCRIPTIONS_SYNCED, account=account, refused=len(outcome.refused), **changed)
+
+    def unexpected(self, problem: BaseException) -> None:
+        """An error in our own code: where it came from, without a value."""
+        place = traceback.extract_tb(problem.__traceback__)[-1]
+        where = f"{place.filename.rpartition('bridge/')[2]}:{place.lineno} in {place.name}"
+        logs.error(Event.UNEXPECTED, error=type(problem).__name__, where=where)

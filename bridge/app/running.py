@@ -1,0 +1,228 @@
+"""The life of the process: make the parts, run them side by side, stop them in order.
+
+Asked to stop, shards drain first, within the grace period; then the group is left and everything is closed.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import signal
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from bridge.app.hooks import Hooks
+from bridge.app.observing import Observing
+from bridge.app.shards import Shards, World
+from bridge.app.webhooks import digests, subscribing
+from bridge.contract.catalogue import CATALOGUE
+from bridge.contract.topics import TopicNames, topic_specs
+from bridge.copper.budgeting import Allowance
+from bridge.copper.client import CopperAccount, CopperConnection
+from bridge.copper.wire import ApiKey, BearerToken
+from bridge.kafka.addresses import Addresses
+from bridge.kafka.connection import Connection
+from bridge.kafka.inbox import Inbox
+from bridge.kafka.intake import Intake
+from bridge.kafka.membership import Membership
+from bridge.kafka.topics import ensure
+from bridge.kafka.watermarks import Watermarks
+from bridge.policy.budget import Budget
+from bridge.settings import AccountSettings, Settings
+from bridge.telemetry import logs
+from bridge.web.internal import internal
+from bridge.web.ports import listening
+from bridge.web.public import public
+
+KAFKA_AGAIN_SECONDS = 2.0
+
+
+class StateInUse(Exception):
+    """Another process works in the same state directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running bridge, as seen from inside its process."""
+
+    public_port: int
+    internal_port: int
+    ready: asyncio.Event
+    """Set once every owned shard is open for the first time."""
+
+
+async def run(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; the exit code: 0 after a clean drain, 1 when the grace period cut work off."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with serving(settings, stop):
+            await stop.wait()
+    except TimeoutError:
+        return 1
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Running]:
+    """The bridge at work while the context lasts; leaving it, or setting `stop`, drains it.
+
+    Raises:
+        TopicsUnfit: the topics are not as they must be.
+        MembershipContested: another process uses the same member id.
+        StateInUse: another process uses the same state directory.
+        TimeoutError: work was cut off when the grace period ended.
+    """
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_alone_in(Path(settings.state.dir)))
+        world, inbox = await _world(settings, stack)
+        shards = Shards(world)
+        ready = asyncio.Event()
+        hooks = Hooks(digests(settings), world.names, settings.topics.partitions, inbox, world.observing.hook)
+        public_port = await stack.enter_async_context(
+            listening(public(hooks.receive), settings.server.public.host, settings.server.public.port)
+        )
+        page = internal(
+            world.observing.registry, ready=lambda: _ready(world, shards), status=lambda: _status(world, shards)
+        )
+        internal_port = await stack.enter_async_context(
+            listening(page, settings.server.internal.host, settings.server.internal.port)
+        )
+        work = asyncio.create_task(_work(world, shards, ready, stop))
+        try:
+            yield Running(public_port, internal_port, ready)
+        finally:
+            stop.set()
+            await work
+
+
+async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Membership and intake serve the shards: they end when the shards have drained, or the grace period has passed."""
+    grace = world.settings.shutdown_grace.total_seconds()
+    try:
+        async with asyncio.TaskGroup() as group:
+            serving = [group.create_task(world.membership.run()), group.create_task(world.intake.run())]
+            watching = group.create_task(_tell_ready(world, shards, ready))
+            owning = group.create_task(shards.run(stop))
+            stopping = group.create_task(stop.wait())
+            await asyncio.wait([owning, stopping], return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(grace):
+                await asyncio.wait([owning])
+            for task in (*serving, watching, stopping):
+                task.cancel()
+    except ExceptionGroup as failed:
+        stop.set()
+        raise failed.exceptions[0] from None
+
+
+async def _tell_ready(world: World, shards: Shards, ready: asyncio.Event) -> None:
+    was = False
+    while True:
+        shards.changed.clear()
+        if (now := _ready(world, shards)) != was:
+            world.observing.ready(world.membership.owned, now=now)
+            was = now
+        if now:
+            ready.set()
+        await shards.changed.wait()
+
+
+async def _world(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbox]:
+    names = TopicNames(settings.topics.prefix)
+    observing = Observing()
+    connection = Connection(settings.kafka, settings.instance)
+    cluster = await _prepared(settings, names, connection)
+    copper = await stack.enter_async_context(
+        CopperConnection(
+            settings.copper.base_url, timeout=settings.copper.timeout.total_seconds(), observe=observing.called
+        )
+    )
+    accounts = {name: _account(copper, name, account, settings) for name, account in settings.accounts.items()}
+    inputs = [*map(names.commands, CATALOGUE.entities), names.inbox]
+    partitions = settings.topics.partitions
+    world = World(
+        settings=settings,
+        names=names,
+        cluster=cluster,
+        connection=connection,
+        watermarks=await stack.enter_async_context(Watermarks(connection)),
+        intake=Intake(connection, inputs, partitions),
+        membership=Membership(
+            connection,
+            group=settings.instance,
+            topic=names.cursors,
+            session_seconds=settings.kafka.session_timeout.total_seconds(),
+            member_id=settings.kafka.member_id,
+            notice=observing.owning,
+        ),
+        addresses=Addresses(connection, {spec.name: partitions for spec in topic_specs(names)}),
+        accounts=accounts,
+        subscribing=lambda name: subscribing(settings, accounts[name], observing.subscribed),
+        observing=observing,
+    )
+    return world, await stack.enter_async_context(Inbox(connection))
+
+
+async def _prepared(settings: Settings, names: TopicNames, connection: Connection) -> str:
+    """Wait for Kafka, see to the topics; gives the cluster's id."""
+    topics = settings.topics
+    while True:
+        try:
+            if topics.manage != "off":
+                await ensure(
+                    connection,
+                    topic_specs(names),
+                    partitions=topics.partitions,
+                    replication_factor=topics.replication_factor,
+                    create=topics.manage == "create",
+                )
+            async with connection.admin() as admin:
+                return str((await admin.describe_cluster())["cluster_id"])
+        except (KafkaError, TimeoutError) as problem:
+            logs.warning(logs.Event.KAFKA_UNREACHABLE, error=type(problem).__name__)
+            await asyncio.sleep(KAFKA_AGAIN_SECONDS)
+
+
+def _account(copper: CopperConnection, name: str, account: AccountSettings, settings: Settings) -> CopperAccount:
+    if account.access_token is not None:
+        credentials: ApiKey | BearerToken = BearerToken(account.access_token.get_secret_value())
+    elif account.api_key is not None:
+        credentials = ApiKey(account.api_key.get_secret_value(), account.user_email or "")
+    else:
+        raise ValueError("settings let no account without credentials through")
+    now = asyncio.get_running_loop().time()
+    return copper.account(name, credentials, Allowance(Budget(settings.copper.requests_per_minute, now)))
+
+
+@contextlib.contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StateInUse(f"{directory} is in use by another process; give each its own state.dir") from None
+        yield
+
+
+def _ready(world: World, shards: Shards) -> bool:
+    owned = world.membership.owned
+    return world.membership.joined and shards.open >= owned
+
+
+def _status(world: World, shards: Shards) -> Mapping[str, Any]:
+    owned = sorted(world.membership.owned)
+    return {
+        "ready": _ready(world, shards),
+        "shards": {"owned": owned, "open": sorted(shards.open)},
+        "accounts": sorted(world.accounts),
+    }

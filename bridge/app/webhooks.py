@@ -1,0 +1,55 @@
+"""What the settings say about webhooks: secrets, targets, and the flow that keeps an account's subscriptions.
+
+Joins settings, Copper's notifications and `shard.subscribing`. Without a public URL there are no subscriptions.
+"""
+
+from collections.abc import Callable
+
+from bridge.contract.catalogue import CATALOGUE
+from bridge.copper import notifications, subscriptions
+from bridge.copper.client import CopperAccount
+from bridge.policy.sightings import Trouble
+from bridge.policy.subscribing import Plan, Wanted
+from bridge.settings import Settings
+from bridge.shard.subscribing import Subscribing
+
+WANTED = tuple(
+    Wanted(entity, event)
+    for entity in CATALOGUE.entities
+    if CATALOGUE.kinds(entity)
+    for event in ("new", "update", "delete")
+)
+
+
+def secret(settings: Settings, account: str) -> str:
+    """What the account's notifications carry: as configured, else derived from its API key or token."""
+    if settings.webhooks.secret is not None:
+        return settings.webhooks.secret.get_secret_value()
+    credentials = settings.accounts[account]
+    key = credentials.api_key or credentials.access_token
+    if key is None:
+        raise ValueError("settings let no account without credentials through")
+    return notifications.webhook_secret(key.get_secret_value(), account)
+
+
+def digests(settings: Settings) -> dict[str, tuple[bytes, ...]]:
+    """Per account what the public port compares tokens with."""
+    return {account: (notifications.digest(secret(settings, account)),) for account in settings.accounts}
+
+
+def subscribing(
+    settings: Settings, account: CopperAccount, observe: Callable[[str, Plan | Trouble], None]
+) -> Subscribing | None:
+    """The flow for an account, or None when there is no address to send notifications to."""
+    url = settings.webhooks.public_url
+    if url is None:
+        return None
+    wanted = [each for each in WANTED if settings.events.of(each.entity).enabled]
+    target = f"{str(url).rstrip('/')}/webhooks/copper/{account.name}"
+    headers = {notifications.TOKEN_HEADER: secret(settings, account.name)}
+    return Subscribing(
+        account.name,
+        lambda: subscriptions.reconcile(account, wanted, target=target, headers=headers),
+        settings.webhooks.sync_every.total_seconds(),
+        observe,
+    )

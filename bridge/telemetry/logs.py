@@ -1,0 +1,71 @@
+"""Logs: one line per thing that happened, from a fixed vocabulary; JSON for machines, words for people.
+
+Used by the composition root and the command line. Fields are names, ids of shards, counts, classes of problems; never
+CRM data, never secrets: nothing that came from Copper or from a message is ever a field, but for Copper's error class.
+"""
+
+import logging
+import sys
+from enum import StrEnum
+from typing import Any, Literal
+
+import structlog
+
+
+class Event(StrEnum):
+    """Every event the bridge logs; the reference documents each."""
+
+    STARTING = "bridge.starting"
+    READY = "bridge.ready"
+    STOPPING = "bridge.stopping"
+    STOPPED = "bridge.stopped"
+    KAFKA_UNREACHABLE = "kafka.unreachable"
+    SHARDS_ASSIGNED = "shards.assigned"
+    SESSION_OPENED = "session.opened"
+    SESSION_ENDED = "session.ended"
+    SCAN_FAILED = "scan.failed"
+    SCAN_RECOVERED = "scan.recovered"
+    SNAPSHOT_DONE = "snapshot.done"
+    EVENT_TOO_LARGE = "event.too-large"
+    COMMAND_ANSWERED = "command.answered"
+    COMMAND_BURIED = "command.buried"
+    WEBHOOK_REFUSED = "webhook.refused"
+    SUBSCRIPTIONS_SYNCED = "subscriptions.synced"
+    SUBSCRIPTIONS_FAILED = "subscriptions.failed"
+    UNEXPECTED = "bridge.unexpected"
+
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+def configure(level: Level, form: Literal["auto", "console", "json"]) -> None:
+    """Send our lines, and the libraries' warnings, to standard error in one form."""
+    console = form == "console" or (form == "auto" and sys.stderr.isatty())
+    renderer: Any = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    # aiokafka tells of every retry and of errors that we handle and name ourselves
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def info(event: Event, **fields: Any) -> None:
+    """Something happened as it should."""
+    structlog.get_logger().info(event.value, **fields)
+
+
+def warning(event: Event, **fields: Any) -> None:
+    """Something is wrong with the world and is being dealt with."""
+    structlog.get_logger().warning(event.value, **fields)
+
+
+def error(event: Event, **fields: Any) -> None:
+    """Something is wrong with us, or somebody has to act."""
+    structlog.get_logger().error(event.value, **fields)

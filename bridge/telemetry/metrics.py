@@ -1,0 +1,46 @@
+"""Metrics: what is counted and timed, in Prometheus' words.
+
+One `Metrics` per bridge, with a registry of its own. Labels are bounded: entities, actions, kinds, codes; never ids.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+PREFIX = "copper_bridge"
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """All metrics of one bridge."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.build = Info(f"{PREFIX}_build", "Version of the bridge and of its Kafka client", registry=self.registry)
+        self.ready = self._gauge("ready", "1 while every owned shard is open")
+        self.shards = self._gauge("shards_owned", "Shards assigned to this process")
+        self.events = self._counter("events_published", "Changes written to their topics", "entity", "change", "via")
+        self.sightings = self._counter("sightings_without_event", "Records seen that were no event", "entity", "reason")
+        self.scans = self._counter("scans", "Scans ended", "entity", "outcome")
+        self.scanned_at = self._gauge(
+            "scan_last_success_timestamp_seconds", "When the last scan ended well", "account", "entity"
+        )
+        self.commands = self._counter("commands_completed", "Commands answered", "entity", "action", "status")
+        self.command_seconds = self._histogram(
+            "command_duration_seconds", "From a command's time stamp to its answer", "entity", "action"
+        )
+        self.dead_letters = self._counter("dead_letters", "Commands that can never be carried out", "reason")
+        self.calls = self._counter("copper_requests", "Calls to Copper", "method", "route", "status")
+        self.call_seconds = self._histogram("copper_request_duration_seconds", "Calls to Copper", "method", "route")
+        self.webhooks = self._counter("webhooks_received", "Requests to the webhook address", "outcome")
+        self.subscriptions = self._gauge("webhook_subscriptions", "Webhook subscriptions at Copper", "account", "state")
+        self.commits = self._counter("kafka_commits", "Transactions by how they ended", "outcome")
+        self.commit_seconds = self._histogram("kafka_commit_duration_seconds", "Transactions, begin to commit")
+        self.sessions = self._counter("shard_sessions_ended", "Shard sessions by how they ended", "how")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"{PREFIX}_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"{PREFIX}_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        return Histogram(f"{PREFIX}_{name}", text, labels, buckets=SECONDS, registry=self.registry)
