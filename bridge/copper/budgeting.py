@@ -6,39 +6,18 @@ One `Allowance` per account, shared by all who call for it. Knows no call; keeps
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Collection
-from typing import Protocol
 
+from bridge.policy.budget import Budget
 from bridge.policy.sightings import Lane
 
 LONGEST_HOLD_SECONDS = 600.0
 """A Retry-After beyond this is not believed."""
 
 
-class Pace(Protocol):
-    """What `bridge.policy.budget.Budget` decides. Times are seconds of a clock that never goes back."""
-
-    def ready_at(self, now: float) -> float:
-        """When the next call may be made; `now` or earlier means at once."""
-        ...
-
-    def choose(self, waiting: Collection[Lane]) -> Lane:
-        """Which of the lanes with someone waiting is next."""
-        ...
-
-    def take(self, now: float, lane: Lane) -> None:
-        """A call is made for this lane."""
-        ...
-
-    def penalize(self, now: float) -> None:
-        """Copper said 429: slow down."""
-        ...
-
-
 class Allowance:
-    """An account's budget, as those who want to call await it."""
+    """An account's budget, as those who want to call await it. The budget's clock is the event loop's."""
 
-    def __init__(self, budget: Pace) -> None:
+    def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {lane: deque() for lane in Lane}
         self._held_until = 0.0

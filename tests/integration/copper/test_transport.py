@@ -4,19 +4,30 @@ import asyncio
 import contextlib
 import random
 import socket
+import ssl
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from bridge.copper import calls
+from bridge.copper.budgeting import Allowance
 from bridge.copper.calls import Call
+from bridge.copper.client import CopperConnection
 from bridge.copper.transport import Received, Transport
 from bridge.copper.wire import ApiKey
-from bridge.policy.sightings import Trouble, Why
+from bridge.policy.budget import Budget
+from bridge.policy.sightings import Ask, Lane, Stamp, Trouble, Why
 
 KEY = ApiKey("canary-key", "ops@acme.example")
 GET = calls.get("company", 7)
@@ -55,9 +66,9 @@ class Peer:
 
 
 @contextlib.asynccontextmanager
-async def peer(talk: Talk) -> AsyncIterator[tuple[Peer, str]]:
+async def peer(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[Peer, str]]:
     it = Peer(talk)
-    server = await asyncio.start_server(it.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(it.serve, "localhost", 0, family=socket.AF_INET, ssl=tls)
     try:
         yield it, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
     finally:
@@ -221,6 +232,32 @@ async def test_a_peer_without_tls_was_not_sent_anything() -> None:
     assert it.requests == []
 
 
+@pytest.fixture
+def untrusted(tmp_path: Path) -> ssl.SSLContext:
+    """A server's TLS with a certificate for localhost that nobody vouches for."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(tz=UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    certificate = x509.CertificateBuilder(
+        name, name, key.public_key(), 7, now - timedelta(days=1), now + timedelta(days=1)
+    )
+    alternatives = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    signed = certificate.add_extension(alternatives, critical=False).sign(key, hashes.SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "both.pem").write_bytes(private + signed.public_bytes(Encoding.PEM))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "both.pem")
+    return context
+
+
+async def test_a_peer_whose_certificate_nobody_vouches_for_is_sent_nothing(untrusted: ssl.SSLContext) -> None:
+    async with peer(answering(OK), tls=untrusted) as (it, address):
+        trouble = await exchange(address.replace("http://127.0.0.1", "https://localhost"), CREATE)
+
+    assert isinstance(trouble, Trouble)
+    assert trouble.why is Why.NOT_SENT
+    assert it.requests == []
+
+
 async def test_a_time_out_while_waiting_for_the_connection_was_not_sent() -> None:
     with socket.socket() as full, contextlib.ExitStack() as waiting:
         full.bind(("127.0.0.1", 0))
@@ -278,10 +315,13 @@ async def test_no_cookie_is_sent_back() -> None:
             await it.heard(reader)
             writer.write(OK.replace(b"OK\r\n", b"OK\r\nSet-Cookie: session=1; Path=/\r\n", 1))
 
-    async with peer(talk) as (it, base_url), Transport(base_url, timeout=5, clock=time.time) as transport:
-        for _ in range(2):
-            assert isinstance(await transport.exchange(GET, KEY, None), Received)
+    async with peer(talk) as (it, address):
+        base_url = address.replace("127.0.0.1", "localhost")  # a cookie jar takes nothing of a bare address anyway
+        async with Transport(base_url, timeout=5, clock=time.time) as transport:
+            for _ in range(2):
+                assert isinstance(await transport.exchange(GET, KEY, None), Received)
 
+    assert len(it.requests) == 2
     assert b"cookie" not in b"".join(it.requests).lower()
 
 
@@ -338,3 +378,13 @@ async def test_not_even_an_error_of_the_program_shows_a_secret() -> None:
 def test_an_address_that_is_none_is_refused(base_url: str) -> None:
     with pytest.raises(ValueError, match="base_url"):
         Transport(base_url, timeout=1, clock=time.time)
+
+
+async def test_a_page_that_does_not_tell_its_time_is_unreadable() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
+    allowance = Allowance(Budget(600_000, asyncio.get_running_loop().time()))
+    async with peer(answering(raw)) as (_, base_url), CopperConnection(base_url, timeout=5) as connection:
+        page = await connection.account("acme", KEY, allowance).search("task", Ask(Stamp.MODIFIED), Lane.POLLS)
+
+    assert isinstance(page, Trouble)
+    assert page.why is Why.UNREADABLE

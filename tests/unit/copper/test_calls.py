@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.commands import Command, ReplyAddress
 from bridge.contract.records import Position
 from bridge.copper import calls
@@ -89,11 +90,9 @@ def test_a_command_becomes_the_call_that_copper_documents(
     assert (call.method, call.path, call.body) == (method, path, body)
 
 
-def test_every_pair_of_the_contract_has_a_call() -> None:
-    five = {(entity, action) for entity in SCANNED for action in ("create", "update", "delete", "get", "search")}
-    special = {("lead", "get-by-email"), ("lead", "upsert"), ("lead", "convert"), ("person", "get-by-email")}
-
-    assert set(calls.COMMANDS) == five | special | {("activity", "create")}
+def test_every_action_of_the_contract_has_a_call_and_no_other() -> None:
+    assert set(calls.COMMANDS) == {(action.entity, action.name) for action in CATALOGUE.actions}
+    assert set(SCANNED) == set(CATALOGUE.followed)
 
 
 @settings(deadline=None)
