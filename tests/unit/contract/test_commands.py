@@ -138,6 +138,15 @@ def test_a_value_that_is_no_shallow_json_object_is_malformed_and_its_reply_addre
     assert refused.reply.topic == "shop.copper-replies"
 
 
+def test_a_value_that_nests_too_deep_is_refused_before_anything_else_looks_at_it(decoded: Decoded) -> None:
+    refused = decoded(b'{"action": "get", "id": ' + b"[" * 900 + b"]" * 900 + b"}")
+    assert (refused.failure.code, refused.failure.detail) == (Code.MALFORMED, "the value nests deeper than 12 levels")
+
+
+def test_a_header_that_is_no_text_is_not_quoted(decoded: Decoded) -> None:
+    assert decoded(UPDATE, ("lane", b"\xff")).failure.fields == {"lane": ("must be UTF-8 text",)}
+
+
 def test_an_unknown_action_is_told_what_there_is(decoded: Decoded) -> None:
     refused = decoded(b'{"action": "updte", "id": 7}')
     assert refused.failure.code is Code.UNKNOWN_ACTION
