@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -66,8 +66,7 @@ class Change:
 
 def content_hash(record: Record) -> str:
     """What a version of a record is known by: SHA-256, in hex, of all it says but `date_modified`."""
-    content = {name: value for name, value in record.items() if name != "date_modified"}
-    return hashlib.sha256(_canonical(content)).hexdigest()
+    return hashlib.sha256(_canonical({**record, "date_modified": None})).hexdigest()
 
 
 def changed_fields(before: Record, after: Record) -> tuple[str, ...]:
@@ -76,18 +75,19 @@ def changed_fields(before: Record, after: Record) -> tuple[str, ...]:
     Empty exactly when both have the same `content_hash`.
     """
     names = dict.fromkeys([*after, *before])
-    return tuple(_differing(names, before, after))
+    plainly = [name for name in names if before.get(name, _ABSENT) != after.get(name, _ABSENT)]
+    if plainly in ([], ["date_modified"]):
+        # Python takes 1, 1.0 and true for the same, the content hash does not: rare, so looked for only now
+        plainly = [name for name in names if not _same(before.get(name, _ABSENT), after.get(name, _ABSENT))]
+    return tuple(_named(plainly, before, after))
 
 
-def _differing(names: Iterable[str], before: Record, after: Record) -> Iterator[str]:
+def _named(names: Iterable[str], before: Record, after: Record) -> Iterator[str]:
     for name in names:
-        old, new = before.get(name, _ABSENT), after.get(name, _ABSENT)
-        if name == "date_modified" or _same(old, new):
-            continue
         if name == "custom_fields":
             # The list may differ in its order alone.
-            yield from list(_differing_definitions(old, new)) or [name]
-        else:
+            yield from list(_differing_definitions(before.get(name), after.get(name))) or [name]
+        elif name != "date_modified":
             yield name
 
 
@@ -209,5 +209,6 @@ def _told(change: Change, recorded_ms: int) -> Headers:
     return headers
 
 
+@lru_cache(maxsize=1024)
 def _rfc_3339(seconds: float) -> bytes:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()

@@ -56,5 +56,7 @@ class Outgoing:
 
     def size(self) -> int:
         """Bytes this record takes in a request, roughly: key, value, headers and a fixed allowance for framing."""
-        head = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        head = 0
+        for name, value in self.headers:
+            head += len(name) + len(value) + 4
         return len(self.key or b"") + len(self.value or b"") + head + 100

@@ -178,7 +178,8 @@ class Memory:
         if table == "state":
             modified, content_hash = _version(headers)
             self._writer.execute(
-                "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO state VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "value = excluded.value, modified = excluded.modified, hash = excluded.hash, at = excluded.at",
                 (entity, name, value, modified, content_hash, at),
             )
         elif value is None:
@@ -222,6 +223,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=1.0)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA cache_size = -8000")
     return connection
 
 
