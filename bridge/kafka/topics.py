@@ -17,6 +17,9 @@ from bridge.contract.topics import TopicSpec
 from bridge.kafka.connection import Connection
 
 TOPIC_ALREADY_EXISTS = 36
+SAFE_REPLICAS = 3
+"""From so many replicas on, two must have a record before it counts as written: the loss of a broker loses nothing."""
+
 SEEN_SECONDS = 0.05
 """Pause between two looks at the metadata while a new topic spreads over the brokers."""
 
@@ -93,7 +96,8 @@ def _policies(config: Mapping[str, str]) -> frozenset[str]:
 async def _create(
     admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], partitions: int, replication_factor: int
 ) -> None:
-    wanted = [NewTopic(spec.name, partitions, replication_factor, topic_configs=dict(spec.config)) for spec in specs]
+    safety = {"min.insync.replicas": "2"} if replication_factor >= SAFE_REPLICAS else {}
+    wanted = [NewTopic(spec.name, partitions, replication_factor, topic_configs=spec.config | safety) for spec in specs]
     answer = await admin.create_topics(wanted)
     # create_topics returns an error per topic and raises for none of them
     refused = [row for row in answer.topic_errors if row[1] not in (0, TOPIC_ALREADY_EXISTS)]
