@@ -1,0 +1,62 @@
+"""Arguments of the command line as values: `name=Acme`, `copper.timeout=10s`, `30s`, `company.create`. Pure."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import typer
+
+from bridge.contract.catalogue import CATALOGUE, Action
+from bridge.contract.payloads import did_you_mean
+
+
+def seconds(text: str) -> float:
+    """A duration such as `30s`, in seconds."""
+    from bridge.settings.values import duration
+
+    try:
+        return float(duration(text).total_seconds())
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def nested(pairs: Iterable[str], *, parse: bool) -> dict[str, Any]:
+    """`a.b=1` as `{"a": {"b": …}}`. With `parse`, a value that is JSON is that, and anything else is text."""
+    result: dict[str, Any] = {}
+    for pair in pairs:
+        path, equals, text = pair.partition("=")
+        if not equals or not path:
+            raise typer.BadParameter(f"{pair.partition('=')[0]!r} is not of the form key=value")
+        *way, last = path.split(".")
+        at = result
+        for key in way:
+            at = at.setdefault(key, {})
+            if not isinstance(at, dict):
+                raise typer.BadParameter(f"{key!r} is given a value and keys of its own")
+        at[last] = _value(text) if parse else text
+    return result
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def action(text: str) -> Action:
+    """`company.create` as its row in the catalogue."""
+    entity, _, name = text.partition(".")
+    found = CATALOGUE.action(entity, name)
+    if found is None:
+        known = [f"{row.entity}.{row.name}" for row in CATALOGUE.actions]
+        raise typer.BadParameter(f"unknown action {text!r}{did_you_mean(text, known)}")
+    return found
+
+
+def members(action: Action, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Pairs sorted into what a command is made of: what the action takes beside its data, and its data."""
+    names = {"id": "record_id", "email": "email", "match": "match", "expect": "expect"}
+    beside = {names[key]: value for key, value in given.items() if key in names and key in action.members}
+    data = {key: value for key, value in given.items() if key not in names or key not in action.members}
+    return beside | ({"data": data} if data else {})

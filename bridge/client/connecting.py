@@ -1,0 +1,81 @@
+"""Kafka clients for callers and listeners, with the one thing that can be said about their failures.
+
+Called by `bridge.client.listening` and `bridge.client.calling`. Knows aiokafka, nothing of messages.
+"""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from bridge.contract.records import Incoming, Position
+
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it complains of is told once, as `KafkaTrouble`
+
+
+class KafkaTrouble(Exception):
+    """Kafka is not reached, refuses, or lacks a topic; the text is one line for the user."""
+
+
+@asynccontextmanager
+async def consumer(bootstrap_servers: str) -> AsyncGenerator[AIOKafkaConsumer]:
+    """A consumer without a group, which sees committed records only. Raises `KafkaTrouble`, also from the block."""
+    client = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers,
+        isolation_level="read_committed",
+    )
+    try:
+        await client.start()
+        yield client
+    except KafkaError as error:
+        raise _trouble(bootstrap_servers, error) from error
+    finally:
+        await client.stop()
+
+
+@asynccontextmanager
+async def producer(bootstrap_servers: str) -> AsyncGenerator[AIOKafkaProducer]:
+    """A producer that waits for all in-sync replicas. Raises `KafkaTrouble`, also from the block."""
+    client = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all")
+    try:
+        await client.start()
+        yield client
+    except KafkaError as error:
+        raise _trouble(bootstrap_servers, error) from error
+    finally:
+        await client.stop()
+
+
+def _trouble(bootstrap_servers: str, error: KafkaError) -> KafkaTrouble:
+    return KafkaTrouble(f"Kafka at {bootstrap_servers} cannot be used: {type(error).__name__}")
+
+
+@asynccontextmanager
+async def directory(bootstrap_servers: str) -> AsyncGenerator[AIOKafkaAdminClient]:
+    """For `partitions`: a consumer knows only the partitions of topics that it reads already."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    try:
+        await client.start()
+        yield client
+    except KafkaError as error:
+        raise _trouble(bootstrap_servers, error) from error
+    finally:
+        await client.close()
+
+
+async def partitions(client: AIOKafkaAdminClient) -> dict[str, set[TopicPartition]]:
+    """Every topic with its partitions, as the cluster has them now."""
+    return {
+        topic["topic"]: {TopicPartition(topic["topic"], row["partition"]) for row in topic["partitions"]}
+        for topic in await client.describe_topics()
+    }
+
+
+def incoming(record: object) -> Incoming:
+    """What aiokafka read, as the contract's own value."""
+    names = ("topic", "partition", "offset", "key", "value", "headers", "timestamp")
+    topic, partition, offset, key, value, headers, timestamp = (getattr(record, name) for name in names)
+    return Incoming(Position(topic, partition, offset), key, value, tuple(headers), timestamp)

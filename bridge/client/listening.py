@@ -1,0 +1,67 @@
+"""Listening: the records of all topics that match patterns, as they are committed.
+
+Called by `copper-bridge listen` and the demo. Joins no consumer group and leaves no trace.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from fnmatch import fnmatchcase
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from bridge.client.connecting import consumer, directory, incoming, partitions
+from bridge.contract.records import Incoming
+
+_NEW_TOPICS_EVERY_S = 1.0
+
+
+async def listen(
+    bootstrap_servers: str, patterns: Sequence[str], *, earliest: bool, ready: Callable[[Sequence[str]], None]
+) -> AsyncGenerator[Incoming]:
+    """Every record of every topic that matches one of `patterns` (`copper.*.changes`), for ever.
+
+    `ready` is told the topics once the starting points are fixed: what is committed later will be seen. A topic that is
+    made later is listened to from its beginning. Raises `KafkaTrouble`.
+    """
+    async with directory(bootstrap_servers) as topics, consumer(bootstrap_servers) as client:
+        await _follow(client, await _matching(topics, patterns), earliest=earliest)
+        ready(sorted({partition.topic for partition in client.assignment()}))
+        while True:
+            for records in (await _next(client)).values():
+                for record in records:
+                    yield incoming(record)
+            await _follow(client, await _matching(topics, patterns), earliest=True)
+
+
+async def _next(client: AIOKafkaConsumer) -> dict[object, list[object]]:
+    if client.assignment():
+        found: dict[object, list[object]] = await client.getmany(timeout_ms=int(_NEW_TOPICS_EVERY_S * 1000))
+        return found
+    await asyncio.sleep(_NEW_TOPICS_EVERY_S)
+    return {}
+
+
+async def _matching(topics: AIOKafkaAdminClient, patterns: Sequence[str]) -> set[TopicPartition]:
+    found = await partitions(topics)
+    return {
+        partition
+        for name in found
+        if any(fnmatchcase(name, pattern) for pattern in patterns)
+        for partition in found[name]
+    }
+
+
+async def _follow(client: AIOKafkaConsumer, wanted: set[TopicPartition], *, earliest: bool) -> None:
+    """Assign what matches now; what was assigned goes on where it is, for assigning anew forgets that.
+
+    aiokafka's own subscription by pattern forgets it too, and never returns while nothing matches.
+    """
+    known = {partition: await client.position(partition) for partition in client.assignment() & wanted}
+    new = [partition for partition in wanted if partition not in known]
+    if not new:
+        return
+    starts = await (client.beginning_offsets(new) if earliest else client.end_offsets(new))
+    client.assign(wanted)
+    for partition, offset in (known | starts).items():
+        client.seek(partition, offset)

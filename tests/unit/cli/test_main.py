@@ -1,0 +1,105 @@
+"""The command line as its users meet it: help at once, exit codes as promised, talk apart from data."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import bridge
+from bridge.cli.main import app
+
+COMMANDS = ("run", "demo", "sandbox", "listen", "call")
+
+
+def invoke(*arguments: str, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(app, arguments, env=env)
+
+
+def test_help_names_every_command_and_imports_nothing_heavy() -> None:
+    heavy = "aiohttp", "aiokafka", "pydantic", "structlog", "prometheus_client", "orjson", "jsonschema_rs"
+    code = f"""
+import sys
+from bridge.cli.main import app
+try:
+    app(["--help"])
+except SystemExit:
+    pass
+print("heavy:", [name for name in {heavy!r} if name in sys.modules])
+"""
+    command = [sys.executable, "-c", code]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own words
+    assert "heavy: []" in shown
+    assert [command for command in COMMANDS if command not in shown] == []
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS), ("sandbox", "kafka"), ("sandbox", "copper")])
+def test_every_command_has_help(command: Sequence[str]) -> None:
+    result = invoke(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+
+
+def test_no_command_is_a_coroutine_which_would_silently_do_nothing() -> None:
+    groups = [app, *(group.typer_instance for group in app.registered_groups)]
+    functions = [row.callback for group in groups if group is not None for row in group.registered_commands]
+    assert len(functions) == 6
+    assert [function for function in functions if function is None or function.__code__.co_flags & 0x80] == []
+
+
+def test_the_version_is_told() -> None:
+    assert invoke("--version").stdout.strip() == bridge.__version__
+
+
+def test_settings_that_cannot_be_used_are_reported_on_standard_error_with_exit_code_3(tmp_path: Path) -> None:
+    path = tmp_path / "bridge.yaml"
+    path.write_text("copper: {timout: canary}\naccounts: {acme: {user_email: a@b.example}}")
+    result = invoke("run", "-c", str(path), "--set", "log.levl=canary")
+    assert (result.exit_code, result.stdout) == (3, "")
+    way_out = "set BRIDGE_ACCOUNTS__ACME__API_KEY, or mount a file accounts/acme/api_key in secrets_dir"
+    assert result.stderr.splitlines() == [
+        f'{path}:1: copper.timout: unknown key; did you mean "timeout"?',
+        f"{path}:2: accounts.acme.api_key: is required, or access_token; {way_out}",
+        'flag: log.levl: unknown key; did you mean "level"?',
+        "3 problems, nothing started.",
+    ]
+
+
+def test_the_settings_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
+    result = invoke("run", env={"BRIDGE_CONFIG": str(tmp_path / "none.yaml")})
+    assert (result.exit_code, "none.yaml: there is no such file" in result.stderr) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("call", "company.creat"),
+        ("call", "company.create", "name"),
+        ("call", "company.create", "--timeout", "30"),
+        ("listen", "--from", "yesterday"),
+        ("listen", "-n", "0"),
+        ("demo", "--exit-after", "60"),
+        ("sandbox", "kafka", "--nodes", "4"),
+        ("nonsense",),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: Sequence[str]) -> None:
+    assert invoke(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [("listen",), ("call", "company.create", "name=x")])
+def test_a_kafka_that_is_not_there_is_one_line_and_exit_code_5(arguments: Sequence[str]) -> None:
+    result = invoke(*arguments, "-b", "127.0.0.1:1")
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert result.stderr == "Kafka at 127.0.0.1:1 cannot be used: KafkaConnectionError\n"
+
+
+def test_without_docker_java_and_maven_the_sandbox_says_in_one_line_what_to_install() -> None:
+    nowhere = {"PATH": "/nonexistent", "JAVA_HOME": "", "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "bridge", "sandbox", "kafka"], env=nowhere, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (1, "", 1)
+    assert "install Java 17 or newer and Maven" in ended.stderr
