@@ -10,10 +10,10 @@ import typer
 from bridge.cli.arguments import seconds
 from bridge.cli.exits import Exit
 from bridge.sandbox.copper import DoubleAccount, run_copper
-from bridge.sandbox.kafka import JarsUnresolved, KafkaDied, NoKafka, sandbox_kafka
+from bridge.sandbox.kafka import EngineRefused, JarsUnresolved, KafkaDied, NoKafka, sandbox_kafka
 from bridge.sandbox.kafka.ports import free_ports
 
-_NO_KAFKA = (NoKafka, KafkaDied, JarsUnresolved)
+_NO_KAFKA = (NoKafka, KafkaDied, EngineRefused, JarsUnresolved)
 
 
 def run_demo(*, kafka: str | None, exit_after: str | None, seed: int, port: int) -> int:

@@ -5,13 +5,14 @@ whose nodes can be killed, paused and started again. Knows nothing of Copper and
 """
 
 from bridge.sandbox.kafka.choosing import GivenKafka, NoKafka, sandbox_kafka
-from bridge.sandbox.kafka.container import ContainerKafka
+from bridge.sandbox.kafka.container import ContainerKafka, EngineRefused
 from bridge.sandbox.kafka.jars import JarsUnresolved
 from bridge.sandbox.kafka.local import LocalKafka, local_kafka
 from bridge.sandbox.kafka.node import KafkaDied
 
 __all__ = [
     "ContainerKafka",
+    "EngineRefused",
     "GivenKafka",
     "JarsUnresolved",
     "KafkaDied",

@@ -37,6 +37,8 @@ async def sandbox_kafka(
     Raises:
         NoKafka: neither a Docker engine nor Java with Maven is there.
         KafkaDied: it was started and did not come up.
+        EngineRefused: the Docker engine answers and does not start it.
+        JarsUnresolved: Maven could not get its jars.
     """
     if address is not None:
         yield GivenKafka(address)

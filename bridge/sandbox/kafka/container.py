@@ -19,6 +19,10 @@ _TRIES = 3
 _READY_WITHIN_S = 120.0
 
 
+class EngineRefused(Exception):
+    """The engine answers, but starts no such container (no image, no network, no room); the text has its words."""
+
+
 class ContainerKafka:
     """A running broker in a container."""
 
@@ -63,7 +67,7 @@ def _listens(engine: str) -> bool:
 
 @asynccontextmanager
 async def container_kafka(*, properties: Mapping[str, str] | None = None) -> AsyncGenerator[ContainerKafka]:
-    """Run one broker in a container until the block ends. Raises `KafkaDied` when it does not come up."""
+    """Run one broker in a container until the block ends. Raises `EngineRefused` or `KafkaDied`."""
     container, address = await _started(properties or {})
     try:
         await _ready(container, address)
@@ -73,16 +77,17 @@ async def container_kafka(*, properties: Mapping[str, str] | None = None) -> Asy
 
 
 async def _started(properties: Mapping[str, str]) -> tuple[Any, str]:
-    from docker.errors import APIError  # noqa: PLC0415 - an optional extra
+    from docker.errors import DockerException  # noqa: PLC0415 - an optional extra
 
     for attempt in range(1, _TRIES + 1):
         (port,) = free_ports(1)
         try:
             return await asyncio.to_thread(_start, port, properties)
-        except APIError as refused:
-            taken = "address already in use" in str(refused).lower() or "already allocated" in str(refused).lower()
+        except DockerException as refused:
+            words = str(refused)
+            taken = "address already in use" in words.lower() or "already allocated" in words.lower()
             if not taken or attempt == _TRIES:
-                raise
+                raise EngineRefused(f"The Docker engine does not start {IMAGE}: {words}") from refused
     raise AssertionError("the last try returns or raises")
 
 
