@@ -32,7 +32,7 @@ def watch(servers: str, patterns: Sequence[str], *, earliest: bool, count: int |
 
 async def _watch(servers: str, patterns: Sequence[str], *, earliest: bool, count: int | None, as_objects: bool) -> None:
     def ready(topics: Sequence[str]) -> None:
-        typer.echo(f"listening to {', '.join(topics) or 'no topic yet'}", err=True)
+        typer.echo(f"listening to {', '.join(patterns)}: {len(topics)} topics", err=True)
 
     seen = 0
     async with contextlib.aclosing(listen(servers, patterns, earliest=earliest, ready=ready)) as records:

@@ -159,4 +159,4 @@ async def test_listening_from_the_beginning_leaves_out_what_was_aborted(
         await producer.stop()
     code, out, err = await cli("listen", topic, "--from", "earliest", "-n", "2", "--json", "-b", bootstrap_servers)
     assert (code, [json.loads(line)["value"] for line in out.splitlines()]) == (0, [0, 1])
-    assert err == f"listening to {topic}\n"
+    assert err == f"listening to {topic}: 1 topics\n"
