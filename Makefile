@@ -9,6 +9,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: $(READY) ## make .venv with .venv/bin/copper-bridge in it
+	@echo ".venv/bin/copper-bridge is ready"
 
 demo: $(READY) ## the bridge at work against a Copper double and a real Kafka: make demo ARGS="--exit-after 60s"
 	@$(BIN)/copper-bridge demo $(ARGS)
