@@ -4,6 +4,7 @@ Made by `double`; people's methods are what tests and the control interface call
 page do: they show late in search and fire webhooks, but cost no call.
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from hmac import compare_digest
@@ -31,18 +32,18 @@ class Account:
         self.store = Store(knobs, self.reference, clock, random)
         self.subscriptions = Subscriptions(knobs)
         self.webhooks = Webhooks(self.subscriptions, self.reference, knobs, clock, random)
-        self.store.listener = self.webhooks.hear
+        self.store.listener = self._hear
+        self._more = asyncio.Event()
         self.minute, self.second = Window(60.0), Window(1.0)
         self._tokens = {config.token} if config.token else set()
 
     def admits_key(self, key: str, email: str) -> bool:
         """Whether the key and e-mail of the API-key trio are this account's."""
-        right = compare_digest(key.encode(), self.config.api_key.encode()) and email == self.config.user_email
-        return right and not self.config.revoked
+        return compare_digest(key.encode(), self.config.api_key.encode()) and email == self.config.user_email
 
     def admits_token(self, token: str) -> bool:
         """Whether a Bearer token is this account's."""
-        return not self.config.revoked and any(compare_digest(token.encode(), own.encode()) for own in self._tokens)
+        return any(compare_digest(token.encode(), own.encode()) for own in self._tokens)
 
     def new_token(self) -> str:
         """Hand out a Bearer token; like Copper's it never expires."""
@@ -104,6 +105,17 @@ class Account:
     def record(self, entity: str, record_id: int) -> Record | None:
         """The truth about one record; None when it does not exist."""
         return self.store.truth[entity].get(record_id)
+
+    async def reached(self, number: int) -> Effect:
+        """Wait until the effect of that number has happened, and give it; numbers count from 1."""
+        while len(self.effects) < number:
+            self._more.clear()
+            await self._more.wait()
+        return self.effects[number - 1]
+
+    def _hear(self, effect: Effect) -> None:
+        self.webhooks.hear(effect)
+        self._more.set()
 
     @property
     def effects(self) -> list[Effect]:

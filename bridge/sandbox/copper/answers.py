@@ -31,7 +31,7 @@ class Problem:
         return f"{self.field.replace('_', ' ').title()}: {self.reason}"
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer on its way out, not a fault of the double
+class Refusal(Exception):
     """A call that is not carried out; `answer` is what the caller gets."""
 
     def __init__(self, answer: Answer, problems: Sequence[Problem] = ()) -> None:

@@ -20,6 +20,7 @@ unless told otherwise. `a` is an account's name, `e` an entity in the singular.
     GET    /_control/accounts/a/effects?since=n   everything that became true after effect n
     GET    /_control/accounts/a/calls?since=n     calls after call n, and the most in any minute
     GET    /_control/accounts/a/deliveries        notifications and what became of them
+    POST   /_control/accounts/a/deliveries        {"repeat": 0}: send that one again
     POST   /_control/accounts/a/people            {"every": 0.5}: people begin to work
     DELETE /_control/accounts/a/people            and rest
     POST   /_control/accounts/a/revoke            401 for every credential
@@ -143,6 +144,11 @@ def _deliveries(_: "CopperDouble", order: Order) -> Any:
     ]
 
 
+def _repeat(copper: "CopperDouble", order: Order) -> Any:
+    order.account.webhooks.repeat(int(order.body["repeat"]))
+    return _deliveries(copper, order)
+
+
 def _people(copper: "CopperDouble", order: Order) -> Any:
     copper.people(order.account.name, every=float(order.body.get("every", 1.0)))
     return {"working": True}
@@ -185,6 +191,7 @@ ORDERS: tuple[tuple[str, str, Work], ...] = (
     ("GET", "/accounts/{a}/effects", _effects),
     ("GET", "/accounts/{a}/calls", _calls),
     ("GET", "/accounts/{a}/deliveries", _deliveries),
+    ("POST", "/accounts/{a}/deliveries", _repeat),
     ("POST", "/accounts/{a}/people", _people),
     ("DELETE", "/accounts/{a}/people", _rest),
     ("POST", "/accounts/{a}/revoke", _revoke),

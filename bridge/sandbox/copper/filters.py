@@ -3,11 +3,12 @@
 Read by `search`. Several filters are joined by AND. Pure but for the clock and links of the store that a test asks.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bridge.sandbox.copper.custom_filter import custom_fields
 from bridge.sandbox.copper.entities import OPPORTUNITY_STATUSES, PRIORITIES, TASK_STATUSES, Entity, Record
 from bridge.sandbox.copper.store import Store
 from bridge.sandbox.copper.validation import LATEST, is_id
@@ -77,9 +78,18 @@ def _ids(value: Any) -> str | None:
     return f"Invalid value: IDs must be positive integers: {', '.join(wrong)}" if wrong else None
 
 
-def _anything(value: Any) -> str | None:
-    del value
+def _anything(_: Any) -> str | None:
     return None
+
+
+def _tag_choice(value: Any) -> str | None:
+    return _texts(value.get("value") if isinstance(value, dict) else value)
+
+
+def _conditions(value: Any) -> str | None:
+    rows = value if isinstance(value, list) else [value]
+    right = all(isinstance(row, dict) and is_id(row.get("custom_field_definition_id")) for row in rows)
+    return None if right else "is invalid"
 
 
 def _one_of(field: str) -> Callable[[Any, Store], Passes]:
@@ -158,30 +168,6 @@ def _close_date(record: Record) -> float | None:
     return datetime(year, month, day, tzinfo=UTC).timestamp()
 
 
-def _custom_fields(value: Any, store: Store) -> Passes:
-    del store
-    conditions = value if isinstance(value, list) else [value]
-    return lambda record: all(_custom_field(record, condition) for condition in conditions)
-
-
-def _custom_field(record: Record, condition: Mapping[str, Any]) -> bool:
-    wanted = condition["custom_field_definition_id"]
-    held = next((e["value"] for e in record["custom_fields"] if e["custom_field_definition_id"] == wanted), None)
-    if held in (None, []):
-        return bool(condition.get("allow_empty"))
-    if "value" not in condition:
-        return _between(held, condition.get("minimum_value"), condition.get("maximum_value"))
-    asked = condition["value"] if isinstance(condition["value"], list) else [condition["value"]]
-    if not isinstance(held, list):
-        return held in asked
-    hits = [item in held for item in asked]
-    return {"ALL": all(hits), "NONE": not any(hits)}.get(condition.get("option", "ANY"), any(hits))
-
-
-def _between(held: Any, least: float | None, most: float | None) -> bool:
-    return (least is None or held >= least) and (most is None or held <= most)
-
-
 def _ranges() -> dict[str, Filter]:
     rows: list[tuple[str, frozenset[str], Callable[[Record], float | None], Callable[[Any], str | None]]] = [
         ("monetary_value", DEALS, lambda record: record["monetary_value"], _number),
@@ -198,6 +184,18 @@ def _ranges() -> dict[str, Filter]:
         for name, entities, read, reason in rows
         for edge in ("minimum", "maximum")
     }
+
+
+def _status_ids(value: Any, store: Store) -> Passes:
+    del store
+
+    def passes(record: Record) -> bool:
+        if "status_id" in record:
+            return record["status_id"] in value
+        words = OPPORTUNITY_STATUSES if "pipeline_id" in record else TASK_STATUSES
+        return words.index(record["status"]) in value
+
+    return passes
 
 
 def _only(*entities: str) -> frozenset[str]:
@@ -217,6 +215,7 @@ FILTERS: dict[str, Filter] = {
     "primary_contact_ids": Filter(_only("opportunity"), _ids, _one_of("primary_contact_id")),
     "opportunity_ids": Filter(_only("person", "task"), _ids, _opportunities),
     "project_ids": Filter(_only("task"), _ids, _projects),
+    "status_ids": Filter(_only("lead", "opportunity", "project"), _ids, _status_ids),
     "statuses": Filter(_only("task"), _texts, lambda value, _: lambda record: record["status"] in value),
     "customer_source_ids": Filter(DEALS, _ids, _one_of("customer_source_id")),
     "pipeline_ids": Filter(_only("opportunity"), _ids, _one_of("pipeline_id")),
@@ -228,25 +227,10 @@ FILTERS: dict[str, Filter] = {
     "postal_code": _address("postal_code"),
     "country": _address("country"),
     "socials": Filter(CONTACTS, _anything, _same(lambda record: [entry["url"] for entry in record["socials"]])),
-    "tags": Filter(ALL, _anything, _tags),
+    "tags": Filter(ALL, _tag_choice, _tags),
     "followed": Filter(ALL, _number, lambda value, _: lambda record: as_number(value) == 2),  # noqa: ARG005, PLR2004 - 1 followed, 2 not; nobody follows here
     "age": Filter(CONTACTS, _number, _age),
     "include_converted_leads": Filter(_only("lead"), _anything, lambda *_: lambda _: True),
-    "custom_fields": Filter(ALL, _anything, _custom_fields),
+    "custom_fields": Filter(ALL, _conditions, custom_fields),
     **_ranges(),
 }
-
-
-def _status_ids(value: Any, store: Store) -> Passes:
-    del store
-
-    def passes(record: Record) -> bool:
-        if "status_id" in record:
-            return record["status_id"] in value
-        words = OPPORTUNITY_STATUSES if "pipeline_id" in record else TASK_STATUSES
-        return words.index(record["status"]) in value
-
-    return passes
-
-
-FILTERS["status_ids"] = Filter(_only("lead", "opportunity", "project"), _ids, _status_ids)

@@ -6,7 +6,6 @@ Asked by `server` for every call. Pure: the moment is given.
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 MINUTE = 60.0
 
@@ -46,7 +45,6 @@ class Call:
     status: int | None = None
     effects: tuple[int, ...] = ()
     fault: str | None = None
-    body: Any = field(default=None, repr=False)
 
     @property
     def applied(self) -> bool:

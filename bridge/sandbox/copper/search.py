@@ -124,7 +124,9 @@ def _candidates(index: Index, query: Query) -> list[Record]:
         low, high = index.between(stamp, *query.ranges[stamp])
         ids = [record_id for _, record_id in index.orders[stamp][low:high]]
     found = [index.shown[record_id] for record_id in ids if record_id in index.shown]
-    return [record for record in found if _in_range(record, query) and (converted or not record.get("converted_at"))]
+    if any(bounds != (None, None) for bounds in query.ranges.values()):
+        found = [record for record in found if _in_range(record, query)]
+    return found if converted else [record for record in found if not record.get("converted_at")]
 
 
 def _in_range(record: Record, query: Query) -> bool:

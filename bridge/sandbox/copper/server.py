@@ -77,7 +77,7 @@ class Exchange:
             len(self.copper.calls) + 1, self.copper.clock(), name, self.request.method, self.path, template
         )
         self.copper.calls.append(self.call)
-        if self.account is None:
+        if self.account is None or self.account.config.revoked:
             return self._send(envelope(401, MESSAGES[401]))
         if refusal := self._limited(self.account):
             return self._send(refusal)
@@ -161,6 +161,7 @@ class Exchange:
 
     async def _cut(self, found: Answer) -> web.StreamResponse:
         """Promise the whole body and send half."""
+        self.call.status = found.status
         response = web.StreamResponse(status=found.status, headers=self._headers(found))
         response.content_length = len(found.body)
         await response.prepare(self.request)

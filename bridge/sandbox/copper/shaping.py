@@ -61,7 +61,9 @@ def computed(record: Record, reference: ReferenceData) -> Record:
 
 def option_names(reference: ReferenceData, definition_id: int, value: Any) -> Any:
     """A custom field's value with option names instead of ids; other values as they are."""
-    options = {option["id"]: option["name"] for option in reference.custom_fields[definition_id].get("options", ())}
+    options = {
+        option["id"]: option["name"] for option in reference.custom_fields.get(definition_id, {}).get("options", ())
+    }
     if isinstance(value, list):
         return [options.get(item, item) for item in value]
     return options.get(value, value) if options else value

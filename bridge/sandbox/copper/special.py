@@ -13,6 +13,7 @@ from bridge.sandbox.copper import links, writing
 from bridge.sandbox.copper.answers import Problem, Refusal, invalid, not_found, refused, short
 from bridge.sandbox.copper.entities import ENTITIES, PLURALS, Entity, Record
 from bridge.sandbox.copper.store import Ref, Store
+from bridge.sandbox.copper.validation import is_id
 
 BULK_LIMIT = 10
 NAMED_MATCHES = 30
@@ -32,12 +33,14 @@ def bulk(store: Store, entity: Entity, verb: str, body: Mapping[str, Any]) -> li
 
 
 def _bulk_item(store: Store, entity: Entity, verb: str, item: Any) -> Any:
+    if not isinstance(item, dict):
+        return {"success": False, "message": {"base": [{"error": "invalid"}]}}
     record_id = item.get("id")
     try:
         if verb == "bulk_create":
             return writing.create(store, entity.name, item)
         changes = {name: value for name, value in item.items() if name != "id"}
-        return writing.update(store, entity.name, record_id, changes)
+        return writing.update(store, entity.name, record_id if is_id(record_id) else 0, changes)
     except Refusal as refusal:
         problems = refusal.problems or (Problem("id", "not_found"),)
         reasons: dict[str, list[dict[str, str]]] = {}
@@ -87,6 +90,8 @@ def convert_lead(store: Store, lead_id: int, body: Mapping[str, Any]) -> dict[st
     """Make a person, a company and an opportunity of a lead; afterwards the lead reads as gone."""
     lead = writing.existing(store, "lead", lead_id)
     details = body.get("details") or {}
+    if details.get("opportunity") and not details["opportunity"].get("name"):
+        raise invalid(Problem("name", "can't be blank"))
     company = _converted_company(store, lead, details.get("company") or {})
     person = _converted_person(store, lead, details.get("person") or {}, company)
     opportunity = None

@@ -6,13 +6,14 @@ day, and nobody may build on them.
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from bridge.sandbox.copper.answers import Problem
 from bridge.sandbox.copper.entities import Entity
 
 LATEST = 2**31
 """The greatest time stamp Copper takes."""
+MONTHS, DAYS = 12, 31
 DAY = re.compile(r"\d{1,2}/\d{1,2}/\d{4}")
 CATEGORIES = {
     "emails": {"work", "personal", "other"},
@@ -26,7 +27,7 @@ Kind = Callable[[Any], str | None]
 """Gives the reason why a value is refused, None if it is taken."""
 
 
-def is_id(value: Any) -> bool:
+def is_id(value: Any) -> TypeGuard[int]:
     """Whether Copper takes it for an id."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
@@ -122,7 +123,10 @@ def _stamp(value: Any) -> str | None:
 
 
 def _day(value: Any) -> str | None:
-    return None if isinstance(value, str) and DAY.fullmatch(value) else "is invalid"
+    if not isinstance(value, str) or not DAY.fullmatch(value):
+        return "is invalid"
+    first, second, _ = (int(part) for part in value.split("/"))
+    return None if 1 <= min(first, second) <= MONTHS and max(first, second) <= DAYS else "is invalid"
 
 
 def _tags(value: Any) -> str | None:

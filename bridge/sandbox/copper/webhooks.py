@@ -98,6 +98,13 @@ class Webhooks:
         """Look at the clock again: it was moved."""
         self._more.set()
 
+    def repeat(self, number: int) -> None:
+        """Send a notification once more, as if Copper had doubled it; `number` is its place in `deliveries`."""
+        first = self.deliveries[number]
+        again = Delivery(first.subscription, first.ids, first.at, self.clock(), first.attributes)
+        again.number = len(self.deliveries)
+        self._queue_up(again)
+
     async def run(self, session: aiohttp.ClientSession) -> None:
         """Send notifications as they fall due, until cancelled."""
         async with asyncio.TaskGroup() as group:
