@@ -27,7 +27,9 @@ class KafkaDied(Exception):
     """A node ended or never answered; the text holds the end of its log."""
 
     def __init__(self, number: int, log: str) -> None:
-        super().__init__(f"Kafka node {number} did not come up. The end of its log:\n{log}")
+        old_java = "UnsupportedClassVersionError" in log
+        what = "it needs Java 17 or newer, and the `java` found is older" if old_java else f"the end of its log:\n{log}"
+        super().__init__(f"Kafka node {number} did not come up: {what}")
         self.port_taken = "Address already in use" in log
 
 
