@@ -23,9 +23,9 @@ class Positions:
         return cls() if kept is None else cls(int(kept["next"]), frozenset(kept["finished"]))
 
     def encode(self) -> dict[str, Any]:
-        """As JSON: the next offset and the finished ones above it."""
+        """As JSON: the next offset and the finished ones from there on."""
         first = self.next
-        return {"next": first, "finished": sorted(offset for offset in self._finished if offset > first)}
+        return {"next": first, "finished": sorted(offset for offset in self._finished if offset >= first)}
 
     @property
     def next(self) -> int:
@@ -48,4 +48,4 @@ class Positions:
         del self._open[offset]
         self._finished.add(offset)
         first = self.next
-        self._finished = {each for each in self._finished if each > first}
+        self._finished = {each for each in self._finished if each >= first}  # `first` itself may be known from before
