@@ -33,7 +33,13 @@ class Budget:
     """The budget of one account."""
 
     def __init__(self, per_minute: int, now: float) -> None:
-        """`per_minute` is the limit for any 60 seconds; at least one more than the burst."""
+        """`per_minute` is the limit for any 60 seconds.
+
+        Raises:
+            ValueError: it is below two, of which no burst of a whole call and a rate can be made.
+        """
+        if per_minute < 2:  # noqa: PLR2004 - the burst's one call and one more
+            raise ValueError("a budget needs at least two calls a minute")
         self._burst = min(BURST, per_minute / 2)
         self._full = (per_minute - self._burst) / WINDOW_SECONDS
         self._pace = 1.0

@@ -11,6 +11,8 @@ from bridge.policy.sightings import Trouble, Why
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
+MOST_READS = 10
+"""Calls for a read that Copper does not answer properly (5xx, time-out, not JSON); about four minutes of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ _FAILS = MappingProxyType(
         Why.CONFLICT: (Code.CONFLICT, "In conflict with what is there", False),
         Why.FEATURE_DISABLED: (Code.FEATURE_DISABLED, "Switched off in this Copper account", False),
         Why.FORBIDDEN: (Code.FORBIDDEN, "Not allowed to the bridge's Copper user", False),
+        Why.IN_DOUBT: (Code.UNAVAILABLE, "Copper does not answer this request", True),
+        Why.UNREADABLE: (Code.UNAVAILABLE, "Copper's answer cannot be read", True),
     }
 )
 _WAITS = frozenset({Why.RATE_LIMITED, Why.NOT_SENT, Why.UNAUTHORIZED})
@@ -67,7 +71,7 @@ def decide(*, action: str, effect: bool, trouble: Trouble, failures: int, jitter
 
     `failures` counts the troubled calls before this one; `jitter` in [0, 1) spreads the retries. Trouble that the world
     is to blame for (429, 401, no connection) waits without limit: a command ends by its deadline, not by our
-    impatience.
+    impatience. A read that Copper fails to answer itself is given up: there are requests it never answers but by 500.
     """
     if trouble.why is Why.EXPIRED:
         return Expire()
@@ -76,10 +80,16 @@ def decide(*, action: str, effect: bool, trouble: Trouble, failures: int, jitter
     if trouble.why is Why.FORBIDDEN:
         return ProbeAccount()
     if trouble.why in _DOUBTS:
-        return Settle() if effect else WaitAndRetry(pause(failures, jitter))
+        return Settle() if effect else _read_again(trouble, failures, jitter)
     if trouble.why in _WAITS:
         return WaitAndRetry(pause(failures, jitter))
     return Fail(failure_of(trouble))
+
+
+def _read_again(trouble: Trouble, failures: int, jitter: float) -> Decision:
+    if failures + 1 >= MOST_READS:
+        return Fail(failure_of(trouble))
+    return WaitAndRetry(pause(failures, jitter))
 
 
 def after_probe(trouble: Trouble, probe: Trouble | None, *, failures: int, jitter: float) -> Decision:
