@@ -78,7 +78,7 @@ def ascending(stamp: Stamp, lower: int, upper: int | None = None, size: int = LA
     at, inclusive, incomplete = lower, False, False
     asked_at: int | None = None
     while asked_at is None or upper is None or at <= upper:
-        floor = at if inclusive else at - 1
+        floor = at if inclusive else max(0, at - 1)
         page = yield Step(Ask(stamp, at_least=floor, at_most=upper, size=size), at)
         asked_at = page.asked_at if asked_at is None else asked_at
         if _holds_all(page, size):
