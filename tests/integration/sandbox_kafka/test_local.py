@@ -146,8 +146,11 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux's kernel kills children of the killed")
-async def test_a_broker_dies_with_its_owner_even_when_that_is_killed() -> None:
-    owner = await asyncio.create_subprocess_exec(sys.executable, "-c", OWNER, stdout=asyncio.subprocess.PIPE)
+async def test_a_broker_dies_with_its_owner_even_when_that_is_killed(tmp_path: Path) -> None:
+    elsewhere = os.environ | {"TMPDIR": str(tmp_path)}  # nobody is left to throw its data away
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", OWNER, stdout=asyncio.subprocess.PIPE, env=elsewhere
+    )
     assert owner.stdout is not None
     async with asyncio.timeout(PATIENCE_S):
         address = (await owner.stdout.readline()).decode().strip()
