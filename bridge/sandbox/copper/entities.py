@@ -107,7 +107,6 @@ OPPORTUNITY = Entity(
     | {
         "close_date": "day",
         "company_id": "id",
-        "company_name": "text",
         "customer_source_id": "id",
         "loss_reason_id": "id",
     }

@@ -64,8 +64,11 @@ def _custom_fields() -> Rows:
     everywhere = [*ENTITIES]
     tiers = [{"id": 8801 + n, "name": name, "rank": n} for n, name in enumerate(("Gold", "Silver", "Bronze"))]
     regions = [{"id": 8901 + n, "name": name, "rank": n} for n, name in enumerate(("North", "South", "East", "West"))]
-    rows = [("Reference number", "Float", everywhere, True), ("Renewal date", "Date", ["company", "opportunity"], True)]
-    rows += [("Nickname", "String", ["person", "lead"], False), ("Newsletter", "Checkbox", ["person", "lead"], True)]
+    rows = [
+        ("Nickname", "String", ["person", "lead"], False),
+        ("Renewal date", "Date", ["company", "opportunity"], True),
+    ]
+    rows += [("Reference number", "Float", everywhere, True), ("Newsletter", "Checkbox", ["person", "lead"], True)]
     plain = [
         {"id": 50311 + n, "name": name, "data_type": kind, "available_on": on, "is_filterable": filterable}
         for n, (name, kind, on, filterable) in enumerate(rows)

@@ -48,16 +48,17 @@ async def test_omitted_stays_and_null_clears_and_lists_are_replaced(call: Any) -
 
     assert same.json == made
     assert cleared.json == made | {"title": None, "tags": ["c"]}
+    assert (await call("PUT", path, {"tags": None})).json["tags"] == []
 
 
 async def test_a_custom_field_is_set_alone_and_every_definition_is_shown(call: Any) -> None:
     made = (await call("POST", "/companies", {"name": "Tideglass"})).json
     shown = {entry["custom_field_definition_id"]: entry["value"] for entry in made["custom_fields"]}
-    body = {"custom_fields": [{"custom_field_definition_id": 50311, "value": 7}]}
+    body = {"custom_fields": [{"custom_field_definition_id": 50313, "value": 7}]}
     edited = (await call("PUT", f"/companies/{made['id']}", body)).json
 
-    assert shown == {50311: None, 50312: None, 50321: None, 50322: []}
-    assert {e["custom_field_definition_id"]: e["value"] for e in edited["custom_fields"]} == shown | {50311: 7}
+    assert shown == {50313: None, 50312: None, 50321: None, 50322: []}
+    assert {e["custom_field_definition_id"]: e["value"] for e in edited["custom_fields"]} == shown | {50313: 7}
 
 
 async def test_computed_values_show_option_names_instead_of_ids(call: Any) -> None:

@@ -141,7 +141,7 @@ async def test_a_wrong_question_is_refused(body: dict[str, Any], call: Any) -> N
 
 async def test_filters_find_what_they_name(call: Any, acme: Any) -> None:
     company = acme.create("company", {"name": "Tideglass", "email_domain": "tideglass.example", "tags": ["vip"]})
-    mark = [{"custom_field_definition_id": 50311, "value": 4711}]
+    mark = [{"custom_field_definition_id": 50313, "value": 4711}]
     person = {"name": "Mara Oduya", "emails": [{"email": "mara@x.example"}], "company_id": company["id"]}
     mara = acme.create("person", person | {"custom_fields": mark, "address": {"city": "Bergen"}})
     acme.create("person", {"name": "Ivo Brand"})
@@ -157,7 +157,7 @@ async def test_filters_find_what_they_name(call: Any, acme: Any) -> None:
         {"company_ids": [company["id"]]},
         {"city": "bergen"},
         {"custom_fields": mark},
-        {"custom_fields": [{"custom_field_definition_id": 50311, "minimum_value": 4000, "maximum_value": 5000}]},
+        {"custom_fields": [{"custom_field_definition_id": 50313, "minimum_value": 4000, "maximum_value": 5000}]},
         {"opportunity_ids": [won["id"]]},
         {"name": "mara oduya"},
     ):
@@ -179,6 +179,6 @@ async def test_a_leads_email_filter_is_a_text_and_a_persons_a_list(call: Any, ac
 
 
 async def test_text_custom_fields_cannot_be_searched(call: Any) -> None:
-    body = {"custom_fields": [{"custom_field_definition_id": 50313, "value": "Bo"}]}
+    body = {"custom_fields": [{"custom_field_definition_id": 50311, "value": "Bo"}]}
 
     assert (await call("POST", "/people/search", body)).status == 422

@@ -20,11 +20,11 @@ async def test_a_person_is_found_by_email_at_once_and_an_unknown_address_is_404(
     [
         {"field_name": "email", "field_value": "Ivo@x.example"},
         {"field_name": "name", "field_value": "Ivo"},
-        {"field_name": "custom", "field_value": {"custom_field_definition_id": 50311, "value": 9}},
+        {"field_name": "custom", "field_value": {"custom_field_definition_id": 50313, "value": 9}},
     ],
 )
 async def test_an_upsert_creates_once_and_then_updates(match: dict[str, Any], call: Any, acme: Any) -> None:
-    mark = [{"custom_field_definition_id": 50311, "value": 9}]
+    mark = [{"custom_field_definition_id": 50313, "value": 9}]
     properties = {"name": "Ivo", "email": {"email": "ivo@x.example", "category": "work"}, "custom_fields": mark}
     first = await call("PUT", "/leads/upsert", {"properties": properties, "match": match})
     second = await call("PUT", "/leads/upsert", {"properties": {"title": "Buyer"}, "match": match})

@@ -77,14 +77,14 @@ async def test_an_update_tells_old_and_new_values_and_what_happens_nearby_is_no_
     await subscribe("lead", "update")
     clock.now += 5
     acme.create("task", {"name": "Call", "related_resource": {"type": "lead", "id": made["id"]}})
-    fields = [{"custom_field_definition_id": 50311, "value": 7}]
+    fields = [{"custom_field_definition_id": 50313, "value": 7}]
     acme.edit("lead", made["id"], {"status": "Contacted", "custom_fields": fields})
     acme.edit("lead", made["id"], {"status": "Contacted"})
     await copper.notified()
 
     assert acme.record("lead", made["id"])["date_modified"] == clock.now
     assert [body["updated_attributes"] for body in endpoint.bodies] == [
-        {"status": ["New", "Contacted"], "status_id": [60801, 60803], "custom_fields": {"50311": [None, 7]}}
+        {"status": ["New", "Contacted"], "status_id": [60801, 60803], "custom_fields": {"50313": [None, 7]}}
     ]
 
 
