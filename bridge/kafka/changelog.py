@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bridge.contract.records import Incoming
-from bridge.kafka.connection import Connection, let_go
+from bridge.kafka.connection import Connection, heed_cancellation, let_go
 from bridge.kafka.records import incoming
 from bridge.kafka.watermarks import Watermarks
 from bridge.policy.sessions import Ending, SessionEnded
@@ -76,6 +76,7 @@ class Changelog:
             async with asyncio.timeout(self._connection.request_seconds * 2):
                 batches = await consumer.getmany(*left, timeout_ms=500, max_records=REPLAY_BATCH)
                 ends = {tp: await consumer.position(tp) for tp in left}
+            heed_cancellation()
             records = [
                 incoming(record)
                 for batch in batches.values()

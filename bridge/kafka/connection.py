@@ -90,25 +90,44 @@ class Connection:
             await client.close()
 
 
+def heed_cancellation() -> None:
+    """Raise the cancellation that was asked of this task, in case a library has swallowed it.
+
+    aiokafka awaits through `asyncio.wait_for`, which on Python 3.11 loses a cancellation that arrives just after its
+    future is done, and its `stop()` catches cancellations of its own. Loops that are ended by cancelling call this.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def let_go(client: Stoppable) -> None:
-    """Stop a client within a deadline of our own.
+    """Stop a client within a deadline of our own, whatever it does.
 
     `AIOKafkaProducer.stop()` without a broker never returns and leaves its sender running; then the sender is cancelled
     and the sockets are closed, which loses nothing: whatever was not committed is not going to be.
     """
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(LET_GO_SECONDS):
-            await client.stop()
-            return
+    _retrieve(client)
+    stopping = asyncio.ensure_future(client.stop())
+    await asyncio.wait([stopping], timeout=LET_GO_SECONDS)
+    if stopping.done():
+        stopping.exception()
+        return
+    stopping.cancel()
     sender = getattr(getattr(client, "_sender", None), "sender_task", None)
     if sender is not None:
         sender.cancel()
         await asyncio.wait([sender], timeout=LET_GO_SECONDS)
     inner = getattr(client, "client", None) or getattr(client, "_client", None)
     if inner is not None:
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(LET_GO_SECONDS):
-                await inner.close()
+        await asyncio.wait([asyncio.ensure_future(inner.close())], timeout=LET_GO_SECONDS)
+
+
+def _retrieve(client: Stoppable) -> None:
+    """A failed transaction's outcome lies in a future that nobody awaits; asyncio would complain of it much later."""
+    waiter = getattr(getattr(client, "_txn_manager", None), "_transaction_waiter", None)
+    if waiter is not None and waiter.done() and not waiter.cancelled():
+        waiter.exception()
 
 
 def _security(settings: KafkaSettings) -> dict[str, Any]:

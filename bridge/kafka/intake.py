@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from bridge.contract.records import Incoming
-from bridge.kafka.connection import Connection, let_go
+from bridge.kafka.connection import Connection, heed_cancellation, let_go
 from bridge.kafka.records import incoming
 
 Sink = Callable[[Sequence[Incoming]], None]
@@ -74,6 +74,7 @@ class Intake:
             try:
                 await self._read()
             except (KafkaError, TimeoutError):
+                heed_cancellation()
                 await asyncio.sleep(REBUILD_SECONDS)
 
     def _start(self, tp: TopicPartition) -> None:
@@ -96,6 +97,7 @@ class Intake:
             while True:
                 for tp, records in (await consumer.getmany(timeout_ms=500, max_records=MAX_RECORDS)).items():
                     self._deliver(tp, records)
+                heed_cancellation()
         finally:
             self._consumer = None
             await let_go(consumer)

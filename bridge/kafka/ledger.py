@@ -27,7 +27,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 
 from bridge.contract.records import Outgoing
 from bridge.contract.sharding import partition_of
-from bridge.kafka.connection import RETRY_BACKOFF_MS, Connection, let_go
+from bridge.kafka.connection import RETRY_BACKOFF_MS, Connection, heed_cancellation, let_go
 from bridge.policy.sessions import Ending, RecordTooLarge, SessionEnded
 
 T = TypeVar("T")
@@ -35,6 +35,9 @@ T = TypeVar("T")
 DOUBT_SECONDS = RETRY_BACKOFF_MS / 1000 * 0.9
 LARGEST_BATCH = 2_000_000
 """Bytes of a record that no topic of ours would take; dead letters may be larger than commands."""
+
+HEADERS_BYTES = 1024
+"""What headers and framing of an ordinary record come to, near enough for the size of a group."""
 
 GROUP_BYTES = 4 * 1024 * 1024
 DRAIN_SECONDS = 10.0
@@ -82,8 +85,8 @@ class Draft:
         Raises:
             RecordTooLarge: the record is larger than any topic of ours takes.
         """
-        size = record.size()
-        if size > LARGEST_BATCH:
+        size = len(record.key or b"") + len(record.value or b"") + HEADERS_BYTES
+        if size > LARGEST_BATCH // 2 and (size := record.size()) > LARGEST_BATCH:
             raise RecordTooLarge(f"{size} bytes for {record.topic}; at most {LARGEST_BATCH} can be written")
         self.records.append(record)
         self.size += size
@@ -113,14 +116,19 @@ class Ledger:
         book: Book,
         *,
         renewed: Callable[[], Awaitable[bool]],
+        doubt_seconds: float = DOUBT_SECONDS,
         observe: Callable[[str, float], None] = lambda _outcome, _seconds: None,
     ) -> None:
-        """`renewed` is asked after a renewal whether the log is as we left it; `observe` gets (outcome, seconds)."""
+        """`renewed` is asked after a renewal whether the log is as we left it; `observe` gets (outcome, seconds).
+
+        A commit that takes `doubt_seconds` or longer is followed by a renewal.
+        """
         self._connection = connection
         self._transactional_id = transactional_id
         self._shard = shard
         self._book = book
         self._renewed = renewed
+        self._doubt_seconds = doubt_seconds
         self._observe = observe
         self._producer: AIOKafkaProducer | None = None
         self._queue: deque[_Waiting] = deque()
@@ -173,6 +181,7 @@ class Ledger:
                 self._work.clear()
                 while self._queue:
                     await self._transact()
+                    heed_cancellation()
                 self._idle.set()
         except SessionEnded as problem:
             self._end(problem)
@@ -239,7 +248,7 @@ class Ledger:
             await producer.commit_transaction()
         now = time.monotonic()
         self._observe("committed", now - started)
-        return ends, now - committing >= DOUBT_SECONDS
+        return ends, now - committing >= self._doubt_seconds
 
     async def _renew(self) -> None:
         """A new producer after a slow commit, on condition that nobody else has written meanwhile."""
@@ -274,7 +283,7 @@ async def _send(producer: AIOKafkaProducer, records: Sequence[Outgoing], shard: 
     lanes: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
     for record in records:
         lanes[record.topic, _partition(record, partitions[record.topic], shard)].append(record)
-    sent = await asyncio.gather(*(_send_lane(producer, *lane, waiting) for lane, waiting in lanes.items()))
+    sent = await _all(_send_lane(producer, *lane, waiting) for lane, waiting in lanes.items())
     return {topic: end for (topic, partition), end in zip(lanes, sent, strict=True) if partition == shard}
 
 
@@ -285,18 +294,26 @@ def _partition(record: Outgoing, count: int, shard: int) -> int:
 
 
 async def _send_lane(producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Outgoing]) -> int:
-    deliveries = []
-    batch = producer.create_batch()
-    count = 0
+    """Send the records of one partition; gives the offset after the last."""
+    deliveries: list[Awaitable[Any]] = []
+    batch, count = producer.create_batch(), 0
     for record in records:
         while batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers)) is None:
             deliveries.append(await producer.send_batch(batch, topic, partition=partition))
-            batch = producer.create_batch()
-            count = 0
+            batch, count = producer.create_batch(), 0
         count += 1
     deliveries.append(await producer.send_batch(batch, topic, partition=partition))
-    *_, last = await asyncio.gather(*deliveries)
+    *_, last = await _all(deliveries)
     return int(last.offset) + count
+
+
+async def _all(awaitables: Iterable[Awaitable[T]]) -> list[T]:
+    """The results of all, or the first failure once none is under way any more."""
+    results = await asyncio.gather(*awaitables, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]
 
 
 def _release(group: Iterable[_Waiting], problem: Exception | None = None) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from bridge.kafka.connection import Connection, let_go
+from bridge.kafka.connection import Connection, heed_cancellation, let_go
 
 REBALANCE_SECONDS = 60
 REBUILD_SECONDS = 2.0
@@ -80,6 +80,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
                 try:
                     await self._stay()
                 except (KafkaError, TimeoutError):
+                    heed_cancellation()
                     self._lose()
                     await asyncio.sleep(REBUILD_SECONDS)
         finally:
@@ -94,6 +95,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
                 await consumer.start()
             while True:
                 await consumer.getmany(timeout_ms=1000)
+                heed_cancellation()
                 self._refuse_contest()
         finally:
             await let_go(consumer)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -20,9 +20,10 @@ from bridge.contract.records import Outgoing
 from bridge.contract.topics import TopicNames
 from bridge.kafka.connection import Connection
 from bridge.kafka.ledger import Ledger
-from bridge.policy.sightings import Ask, Lane, Page, Record, Stamp, Trouble, Via
+from bridge.policy.sightings import Ask, Lane, Page, Stamp, Trouble, Via
 from bridge.shard.memory import Memory
 from bridge.shard.polling import Polled, Polling
+from bridge.shard.ports import Copper
 from bridge.shard.publishing import Publishing
 
 RECORDS = 6_000
@@ -40,15 +41,10 @@ class Pages:
         self._rows = [orjson.dumps(record) for record in records]
         self._stamps = {stamp: [record[stamp.value] for record in records] for stamp in Stamp}
 
-    async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
+    async def search(self, _entity: str, ask: Ask, _lane: Lane) -> Page | Trouble:
         first = bisect.bisect_left(self._stamps[ask.stamp], ask.at_least or 0)
         body = b"[" + b",".join(self._rows[first : first + ask.size]) + b"]"
         return Page(tuple(orjson.loads(body)), len(self._rows) - first, START)
-
-    async def get(self, entity: str, record_id: int, lane: Lane) -> Record | Trouble:
-        raise NotImplementedError
-
-    find = works = admit = execute = get  # type: ignore[assignment] # a scan makes no other call
 
 
 def version(number: int, turn: int) -> dict[str, Any]:
@@ -118,7 +114,7 @@ async def test_cpu_per_published_event(
     polled = Polled("acme", "lead", filtered=True, every=3600, overlap=0, backfill=False)
 
     async def scan() -> float:
-        polling = Polling(polled, pages, ledger, publishing, lambda _polled, _trouble: scanned.set())
+        polling = Polling(polled, cast("Copper", pages), ledger, publishing, lambda _polled, _trouble: scanned.set())
         started = time.process_time()
         task = asyncio.create_task(polling.run())
         await scanned.wait()
