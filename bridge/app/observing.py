@@ -16,7 +16,7 @@ from bridge.contract.events import Change
 from bridge.contract.failures import Code
 from bridge.contract.replies import Reply, Status
 from bridge.copper.client import Observed
-from bridge.policy.changes import Verdict
+from bridge.policy.changes import Reason, Verdict
 from bridge.policy.sessions import Ending
 from bridge.policy.sightings import Trouble, Via
 from bridge.policy.subscribing import Plan
@@ -74,6 +74,8 @@ class Observing:
             self._metrics.events.labels(entity, verdict.kind, via).inc()
         else:
             self._metrics.sightings.labels(entity, verdict).inc()
+            if verdict is Reason.TOO_LARGE:
+                logs.error(Event.EVENT_TOO_LARGE, entity=entity, via=via.value)
 
     def polled(self, polled: Polled, trouble: Trouble | None) -> None:
         """A scan ended. Only the first failure in a row, and its end, are worth a line."""

@@ -23,6 +23,8 @@ BURST = 10.0
 SHARES = MappingProxyType({Lane.COMMANDS: 50, Lane.POLLS: 35, Lane.CHECKS: 15})
 CUT = 0.7
 """What a 429 leaves of the pace."""
+CUT_SECONDS = 1.0
+"""Between two cuts at least."""
 FLOOR = 0.1
 """The pace is never cut below this part of the full one."""
 RECOVERY_SECONDS = 300.0
@@ -43,6 +45,7 @@ class Budget:
         self._burst = min(BURST, per_minute / 2)
         self._full = (per_minute - self._burst) / WINDOW_SECONDS
         self._pace = 1.0
+        self._cut_at = float("-inf")
         self._tokens = 0.0
         self._at = now
         self._passes = dict.fromkeys(SHARES, 0.0)
@@ -76,10 +79,15 @@ class Budget:
             self._taken.popleft()
 
     def penalize(self, now: float) -> None:
-        """Copper answered 429: somebody else spends from the same limit. Slow down at once, recover slowly."""
+        """Copper answered 429: somebody else spends from the same limit. Slow down at once, recover slowly.
+
+        Calls that were under way together are answered together: they are one reason to slow down, not many.
+        """
         self._gain(now)
         self._tokens = min(self._tokens, 0.0)
-        self._pace = max(FLOOR, self._pace * CUT)
+        if now - self._cut_at >= CUT_SECONDS:
+            self._cut_at = now
+            self._pace = max(FLOOR, self._pace * CUT)
 
     def used(self, now: float) -> dict[Lane, int]:
         """Calls of the last minute by lane."""

@@ -11,6 +11,8 @@ verdict is `Reason.DOUBTFUL` and the record has to be read by its id, which Copp
 from dataclasses import dataclass
 from enum import StrEnum
 
+import orjson
+
 from bridge.contract.events import Change, Kind, changed_fields, content_hash
 from bridge.policy.sightings import Record, Via
 
@@ -25,20 +27,33 @@ class Reason(StrEnum):
     """Older than what is known: the search index has not caught up."""
     TOMBSTONED = "tombstoned"
     """It was deleted; ids are never used again, so a lagging index shows a ghost."""
+    TOO_LARGE = "too-large"
+    """Its events would be larger than a Kafka record may be; it is counted and logged, and passed over."""
     DOUBTFUL = "doubtful"
     """It cannot be ordered against what is known: read the record by its id and judge that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a record: as last seen, or None when it was deleted.
+    """What is known of a record: as last seen, or that it was deleted.
 
-    `seen_s` is when that was learned, Unix seconds by the bridge's clock.
+    Most records that a scan shows are unchanged, which stamp and hash tell; so the record itself is decoded only when
+    it is asked for.
     """
 
-    record: Record | None
+    modified: int
+    """Its `date_modified`, Unix seconds."""
     content_hash: str
+    """Its `content_hash`, whole or the first digits."""
     seen_s: float
+    """When that was learned, Unix seconds by the bridge's clock."""
+    value: bytes | None
+    """The record as JSON; None when it was deleted."""
+
+    @property
+    def record(self) -> Record | None:
+        """The record as last seen, None when it was deleted."""
+        return None if self.value is None else orjson.loads(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +87,12 @@ def judge(known: Known | None, sighting: Sighting, *, followed_since: int) -> Ve
     if known is None:
         fresh = sighting.record["date_created"] >= followed_since
         return _change(Kind.CREATED if fresh else Kind.SNAPSHOT, sighting, digest)
-    if known.record is None:
+    if known.value is None:
         return Reason.TOMBSTONED
-    step = sighting.record["date_modified"] - known.record["date_modified"]
+    step = sighting.record["date_modified"] - known.modified
     if step < 0:
         return Reason.STALE
-    if digest == known.content_hash:
+    if digest.startswith(known.content_hash):
         return Reason.ONLY_STAMP if step else Reason.UNCHANGED
     if step == 0 and not (sighting.authoritative and sighting.asked_s >= known.seen_s):
         return Reason.DOUBTFUL
@@ -99,9 +114,9 @@ def judge_absence(
 
     `happened_s` is when it was announced or found out, Unix seconds.
     """
-    if known is not None and known.record is None:
+    before: Record | None = {"id": record_id} if known is None else known.record
+    if before is None:
         return Reason.TOMBSTONED
-    before: Record = {"id": record_id} if known is None or known.record is None else known.record
     return Change(
         kind=Kind.DELETED,
         account=account,

@@ -11,6 +11,8 @@ from bridge.policy.sightings import Trouble, Why
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
+MOST_SENDS = 5
+"""Calls for a write that Copper answers with errors although, each time, it turns out not to have been carried out."""
 MOST_READS = 10
 """Calls for a read that Copper does not answer properly (5xx, time-out, not JSON); about four minutes of them."""
 

@@ -33,7 +33,7 @@ class CopperSettings(Group):
 
     base_url: Url = "https://api.copper.com/developer_api/v1"
     """Where Copper's API is."""
-    requests_per_minute: Annotated[int, Field(ge=1, le=COPPERS_LIMIT)] = 170
+    requests_per_minute: Annotated[int, Field(ge=2, le=COPPERS_LIMIT)] = 170
     """Calls in any 60 seconds, per account. Copper allows 180 to everybody who uses the account together."""
     timeout: Duration = timedelta(seconds=20)
     """From the start of one call to its whole answer."""

@@ -140,7 +140,10 @@ class Attempting:
             case outcomes.Succeed():
                 return _done(run, None, already=True)
             case outcomes.Settle():
-                return await self._settle(run, run.sent_at)
+                settled = await self._settle(run, run.sent_at)
+                if settled is None and failures + 1 >= outcomes.MOST_SENDS:
+                    return Outcome(run.timed(failed(outcomes.failure_of(trouble))))
+                return settled
             case outcomes.WaitAndRetry(seconds):
                 await self._void(run)
                 await asyncio.sleep(self._inside(run.command.deadline, seconds))

@@ -57,6 +57,7 @@ class Polling:
         self._ledger = ledger
         self._publishing = publishing
         self._observe = observe
+        self._repeated = False
 
     async def run(self) -> None:
         """Scan, wait, scan, for ever."""
@@ -83,17 +84,27 @@ class Polling:
 
     async def _snapshot(self, cursor: ScanCursor | None) -> None:
         """Read by creation date, from where an earlier session left off."""
-        scan = ascending(Stamp.CREATED, (cursor.resume_at if cursor else None) or 0)
+        start = (cursor.resume_at if cursor else None) or 0
+        scan = ascending(Stamp.CREATED, start)
 
         def progress(page: Page, following: Step | ScanEnd) -> ScanCursor:
             nonlocal cursor
             if cursor is None:
                 followed = 0 if self._polled.backfill else page.asked_at
                 cursor = ScanCursor(followed, page.asked_at - self._polled.overlap, 0)
-            cursor = replace(cursor, resume_at=following.resume_at if isinstance(following, Step) else None)
+            cursor = replace(cursor, resume_at=self._resume_at(following, start))
             return cursor
 
         await self._read(scan, Lane.CHECKS, Via.SNAPSHOT, progress)
+
+    def _resume_at(self, following: Step | ScanEnd, start: int) -> int | None:
+        """Where the snapshot goes on; None when it is done. What could not be shown to be whole is read twice."""
+        if isinstance(following, Step):
+            return following.resume_at
+        if following.incomplete and not self._repeated:
+            self._repeated = True
+            return start
+        return None
 
     async def _live(self, cursor: ScanCursor) -> None:
         """Read what was modified since the last scan; the cursor moves when the scan has ended."""
@@ -137,13 +148,16 @@ class Polling:
             await self._commit([], cursor, via, self._publishing.clock(), authoritative=True)
 
     async def _publish_by_id(self, record_id: int, cursor: ScanCursor, via: Via) -> None:
-        asked = self._publishing.clock()
-        record = await self._copper.get(self._polled.entity, record_id, Lane.POLLS)
-        if isinstance(record, Trouble):
-            if record.why is Why.NOT_FOUND:
-                return  # deleted meanwhile: a matter for notices and sweeps
-            raise ScanFailed(record)
-        await self._commit([record], cursor, via, asked, authoritative=True, save=False)
+        """Read until the answer is newer than what is known: another flow may have learned of the record meanwhile."""
+        doubtful = True
+        while doubtful:
+            asked = self._publishing.clock()
+            record = await self._copper.get(self._polled.entity, record_id, Lane.POLLS)
+            if isinstance(record, Trouble):
+                if record.why is Why.NOT_FOUND:
+                    return  # deleted meanwhile: a matter for notices and sweeps
+                raise ScanFailed(record)
+            doubtful = bool(await self._commit([record], cursor, via, asked, authoritative=True, save=False))
 
     async def _commit(
         self,

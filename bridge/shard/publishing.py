@@ -7,7 +7,7 @@ flows that see the same version cannot both publish it. Knows the memory and the
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bridge.contract.events import Change, content_hash, records_of, state_key
+from bridge.contract.events import Change, records_of, state_key
 from bridge.contract.topics import TopicNames
 from bridge.policy.changes import Known, Reason, Sighting, Verdict, judge, judge_absence
 from bridge.policy.sightings import Via
@@ -28,10 +28,7 @@ class Publishing:
     def known(self, account: str, entity: str, record_id: int) -> Known | None:
         """What a writer inside a transaction knows of a record."""
         kept = self.memory.drafted.record(entity, state_key(account, record_id).decode())
-        if kept is None:
-            return None
-        record = kept.record()
-        return Known(record, "" if record is None else content_hash(record), kept.at)
+        return None if kept is None else Known(kept.modified, kept.hash, kept.at, kept.value)
 
     def sight(self, draft: Draft, sighting: Sighting, followed_since: int) -> Verdict:
         """Judge a record that was seen; draft its events if it is a change."""
@@ -66,8 +63,13 @@ class Publishing:
         return self._draft(draft, entity, via, verdict)
 
     def _draft(self, draft: Draft, entity: str, via: Via, verdict: Verdict) -> Verdict:
-        self.observe(entity, via, verdict)
         if isinstance(verdict, Change):
-            for record in records_of(verdict, self.names, self.shard, round(self.clock() * 1000)):
-                draft.add(record)
+            records = records_of(verdict, self.names, self.shard, round(self.clock() * 1000))
+            # The first has the event's value and headers, which none of the others exceeds
+            if records[0].fits():
+                for record in records:
+                    draft.add(record)
+            else:
+                verdict = Reason.TOO_LARGE
+        self.observe(entity, via, verdict)
         return verdict

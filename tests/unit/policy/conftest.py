@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+import orjson
 import pytest
 
 from bridge.contract.events import Change, content_hash
@@ -244,7 +245,8 @@ class Poller:
                 self._notice(Sighting("acme", "lead", record, sighting.via, authoritative=True, asked_s=asked_s))
         elif isinstance(verdict, Change):
             self.published.setdefault(record_id, []).append(verdict)
-            self.known[record_id] = Known(verdict.after, verdict.content_hash, self.copper.now)
+            value = None if verdict.after is None else orjson.dumps(verdict.after)
+            self.known[record_id] = Known(verdict.date_modified, verdict.content_hash, self.copper.now, value)
 
 
 def _checked(seed: int, copper: Copper, poller: Poller) -> Tally:
@@ -312,7 +314,7 @@ def _by_stamp_only(known: Known | None, sighting: Sighting) -> Verdict:
 
 def _without_hash(known: Known | None, sighting: Sighting) -> Verdict:
     """Mutant: contents are not compared."""
-    blind = known and Known(known.record, "", known.seen_s)
+    blind = known and replace(known, content_hash="-")
     verdict = _judge(blind, sighting)
     return _judge(blind, replace(sighting, authoritative=True)) if verdict is Reason.DOUBTFUL else verdict
 

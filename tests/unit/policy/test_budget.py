@@ -111,12 +111,19 @@ def test_a_429_empties_the_budget_slows_it_down_and_is_forgotten_slowly() -> Non
     budget = Budget(170, 0.0)
     budget.penalize(60.0)
     assert budget.ready_at(60.0) == pytest.approx(60 + 60 / 160 / 0.7)
-    for _ in range(50):
-        budget.penalize(61.0)
-    assert budget.ready_at(61.0) == pytest.approx(61 + 60 / 160 / FLOOR)
-    assert len(spend(budget, 61.0, 121.0)) < 100
-    spend(budget, 121.0, 421.0)
-    assert 158 <= len(spend(budget, 421.0, 481.0)) <= 162
+    for second in range(61, 81):
+        budget.penalize(float(second))
+    assert budget.ready_at(80.0) == pytest.approx(80 + 60 / 160 / FLOOR, rel=0.05)
+    assert len(spend(budget, 80.0, 140.0)) < 100
+    spend(budget, 140.0, 440.0)
+    assert 158 <= len(spend(budget, 440.0, 500.0)) <= 162
+
+
+def test_calls_that_were_under_way_together_are_one_reason_to_slow_down() -> None:
+    budget = Budget(170, 0.0)
+    for _ in range(16):
+        budget.penalize(60.0)
+    assert budget.ready_at(60.0) == pytest.approx(60 + 60 / 160 / 0.7)
 
 
 def test_use_of_the_last_minute_is_counted_by_lane() -> None:

@@ -1,5 +1,7 @@
 from typing import Any
 
+import orjson
+
 from bridge.contract.events import Change, Kind, content_hash
 from bridge.policy.changes import Known, Reason, Sighting, Verdict, judge, judge_absence
 from bridge.policy.sightings import Via
@@ -13,7 +15,7 @@ def record(modified: int = 1100, created: int = 1050, **fields: Any) -> dict[str
 
 def known(**fields: Any) -> Known:
     kept = record(**fields)
-    return Known(kept, content_hash(kept), seen_s=5000.0)
+    return Known(kept["date_modified"], content_hash(kept), seen_s=5000.0, value=orjson.dumps(kept))
 
 
 def sighted(seen: dict[str, Any], before: Known | None, *, by_id: bool = False, asked: float = 6000.0) -> Verdict:
@@ -71,7 +73,7 @@ def test_a_reading_by_id_that_began_before_the_other_content_was_learned_leaves_
 
 
 def test_a_deleted_record_is_never_revived() -> None:
-    gone = Known(None, "", seen_s=5000.0)
+    gone = Known(1000, "", seen_s=5000.0, value=None)
     assert sighted(record(9999), gone, by_id=True) is Reason.TOMBSTONED
 
 
@@ -91,4 +93,4 @@ def test_a_delete_of_a_record_never_seen_says_so() -> None:
 
 
 def test_a_delete_is_told_once() -> None:
-    assert absent(Known(None, "", seen_s=1.0)) is Reason.TOMBSTONED
+    assert absent(Known(1000, "", seen_s=1.0, value=None)) is Reason.TOMBSTONED
