@@ -135,6 +135,8 @@ def _flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_
     publishing = Publishing(memory, world.names, shard, time.time, observing.judged)
     overlap = int(settings.copper.overlap.total_seconds())
     mine = [name for name in world.accounts if shard_of(name, settings.topics.partitions) == shard]
+    for name in mine:
+        world.accounts[name].take_over()
     polling = [
         Polling(_polled(settings, name, entity, overlap), world.accounts[name], ledger, publishing, observing.polled)
         for name in mine

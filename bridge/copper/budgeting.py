@@ -37,6 +37,10 @@ class Allowance:
             with contextlib.suppress(ValueError):
                 self._waiting[lane].remove(turn)
 
+    def forfeit(self) -> None:
+        """The account is taken over: what was saved meanwhile may have been spent by its owner before."""
+        self._budget.forfeit(asyncio.get_running_loop().time())
+
     def penalize(self, seconds: float | None) -> None:
         """Copper said 429, and perhaps how many seconds to wait."""
         now = asyncio.get_running_loop().time()

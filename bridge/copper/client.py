@@ -94,6 +94,10 @@ class CopperAccount:
         self._observe = observe
         self._clock = clock
 
+    def take_over(self) -> None:
+        """Somebody else may have called for this account until now: its budget begins empty."""
+        self._budget.forfeit()
+
     async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
         """One page of a scan."""
         return await self._page(calls.search_page(entity, ask), lane)

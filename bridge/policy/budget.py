@@ -6,7 +6,8 @@ input.
 Copper allows 180 calls in any 60 seconds. The budget is a token bucket that holds at most `burst` tokens and gains
 `rate` a second, with burst + 60 * rate <= limit; so no 60 seconds hold more than the limit. It begins empty: a process
 that follows another one within the 60 seconds finds t seconds of them left, gains rate * t, and what its predecessor
-could take in the rest is burst + rate * (60 - t): together no more than the limit, whatever number of restarts. A
+could take in the rest is burst + rate * (60 - t): together no more than the limit, whatever number of restarts. For
+the same reason an account that changes hands between living processes begins empty at its new owner (`forfeit`). A
 rolling window that remembered calls exactly could not promise that without keeping them somewhere.
 
 Lanes that wait share what is granted by their weights (stride scheduling); a lane that is alone takes all.
@@ -77,6 +78,11 @@ class Budget:
         self._taken.append((now, lane))
         while self._taken and self._taken[0][0] <= now - WINDOW_SECONDS:
             self._taken.popleft()
+
+    def forfeit(self, now: float) -> None:
+        """Begin empty: the account is taken over from somebody who may just have spent a burst of their own."""
+        self._gain(now)
+        self._tokens = 0.0
 
     def penalize(self, now: float) -> None:
         """Copper answered 429: somebody else spends from the same limit. Slow down at once, recover slowly.

@@ -51,6 +51,22 @@ def test_no_minute_holds_more_than_the_limit_over_any_restarts(limit: int, lives
     assert most_in_a_minute(times) <= limit
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 180), st.lists(st.tuples(st.integers(0, 2), st.floats(0, 40), st.floats(0, 40)), max_size=15))
+@example(170, [(number % 2, 0.0, 12.0) for number in range(8)])
+def test_no_minute_holds_more_than_the_limit_when_the_account_changes_hands(
+    limit: int, turns: list[tuple[int, float, float]]
+) -> None:
+    """Processes that live on take turns; each has rested while another spent all it could."""
+    processes = [Budget(limit, -60.0) for _ in range(3)]
+    now, times = 0.0, list[float]()
+    for process, rest, busy in [*turns, (0, 0.0, 70.0)]:
+        processes[process].forfeit(now)
+        times += spend(processes[process], now + rest, now + rest + busy)
+        now += rest + busy
+    assert most_in_a_minute(times) <= limit
+
+
 def test_no_minute_holds_more_than_the_limit_in_random_use() -> None:
     rng = random.Random(5)  # noqa: S311 - a seed, not secrecy
     now, times, budget = 0.0, list[float](), Budget(170, 0.0)
