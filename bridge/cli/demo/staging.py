@@ -236,7 +236,7 @@ async def _tell(stage: Stage, bridge: Running, mouth: object) -> None:
     except* StoryBroken as broken:
         screen.say(f"\nThe story breaks off: {broken.exceptions[0]}", style="bold red")
     else:
-        screen.say(f"\n{stage.witness.tally()}\n", style="bold")
+        screen.say(f"\n{stage.witness.tally()}", style="bold")
     if stage.exit_after is None:
         screen.say("It goes on at a gentle pace; Ctrl-C ends it.\n")
         await afterwards(cast)
