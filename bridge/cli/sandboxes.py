@@ -1,7 +1,6 @@
 """`sandbox kafka`, `sandbox copper` and the frame of `demo`: run until Ctrl-C or SIGTERM, say how to get at it."""
 
 import asyncio
-import importlib
 import signal
 from collections.abc import Sequence
 
@@ -19,7 +18,8 @@ _NO_KAFKA = (NoKafka, KafkaDied, EngineRefused, JarsUnresolved)
 def run_demo(*, kafka: str | None, exit_after: str | None, seed: int, port: int) -> int:
     """The demo; its exit code."""
     end = None if exit_after is None else seconds(exit_after)
-    demo = importlib.import_module("bridge.cli.demo").demo  # by name until the module is written
+    from bridge.cli.demo import demo  # the demo brings the whole bridge with it
+
     try:
         return int(asyncio.run(demo(kafka=kafka, exit_after=end, seed=seed, port=port)))
     except _NO_KAFKA as problem:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -23,8 +23,10 @@ from bridge.kafka.ledger import Ledger
 from bridge.policy.sightings import Ask, Lane, Page, Stamp, Trouble, Via
 from bridge.shard.memory import Memory
 from bridge.shard.polling import Polled, Polling
-from bridge.shard.ports import Copper
 from bridge.shard.publishing import Publishing
+
+if TYPE_CHECKING:
+    from bridge.shard.ports import Copper
 
 RECORDS = 6_000
 ROUNDS = 3
