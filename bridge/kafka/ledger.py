@@ -17,7 +17,7 @@ transactional id bumps the epoch, which makes a late copy harmless.
 
 import asyncio
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -26,8 +26,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from bridge.contract.records import Outgoing
-from bridge.contract.sharding import partition_of
 from bridge.kafka.connection import RETRY_BACKOFF_MS, Connection, heed_cancellation, let_go
+from bridge.kafka.sending import send
 from bridge.policy.sessions import Ending, RecordTooLarge, SessionEnded
 
 T = TypeVar("T")
@@ -243,7 +243,7 @@ class Ledger:
         started = time.monotonic()
         async with asyncio.timeout(self._connection.request_seconds * 1.5):
             await producer.begin_transaction()
-            ends = await _send(producer, records, self._shard)
+            ends = await send(producer, records, self._shard)
             committing = time.monotonic()
             await producer.commit_transaction()
         now = time.monotonic()
@@ -272,48 +272,6 @@ def _ending(problem: BaseException) -> SessionEnded:
         # aiokafka's own state checks are assertions; after a fence or a time-out they are what commit and abort raise
         return SessionEnded(Ending.IN_DOUBT, f"a commit failed with {type(problem).__name__}")
     return SessionEnded(Ending.BROKEN, type(problem).__name__)
-
-
-async def _send(producer: AIOKafkaProducer, records: Sequence[Outgoing], shard: int) -> Mapping[str, int]:
-    """Send in order per partition, as whole batches: a third of the cost of record by record.
-
-    Gives the next offset of each topic within the shard's own partition.
-    """
-    partitions = {topic: len(await producer.partitions_for(topic)) for topic in {record.topic for record in records}}
-    lanes: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
-    for record in records:
-        lanes[record.topic, _partition(record, partitions[record.topic], shard)].append(record)
-    sent = await _all(_send_lane(producer, *lane, waiting) for lane, waiting in lanes.items())
-    return {topic: end for (topic, partition), end in zip(lanes, sent, strict=True) if partition == shard}
-
-
-def _partition(record: Outgoing, count: int, shard: int) -> int:
-    if record.partition is not None:
-        return record.partition
-    return shard % count if record.key is None else partition_of(record.key, count)
-
-
-async def _send_lane(producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Outgoing]) -> int:
-    """Send the records of one partition; gives the offset after the last."""
-    deliveries: list[Awaitable[Any]] = []
-    batch, count = producer.create_batch(), 0
-    for record in records:
-        while batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers)) is None:
-            deliveries.append(await producer.send_batch(batch, topic, partition=partition))
-            batch, count = producer.create_batch(), 0
-        count += 1
-    deliveries.append(await producer.send_batch(batch, topic, partition=partition))
-    *_, last = await _all(deliveries)
-    return int(last.offset) + count
-
-
-async def _all(awaitables: Iterable[Awaitable[T]]) -> list[T]:
-    """The results of all, or the first failure once none is under way any more."""
-    results = await asyncio.gather(*awaitables, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return [result for result in results if not isinstance(result, BaseException)]
 
 
 def _release(group: Iterable[_Waiting], problem: Exception | None = None) -> None:
