@@ -72,6 +72,8 @@ class Observing:
         """A sighting was judged."""
         if isinstance(verdict, Change):
             self._metrics.events.labels(entity, verdict.kind, via).inc()
+            if via is Via.DEEP:
+                self._metrics.late_seconds.labels(entity).observe(max(0.0, time.time() - verdict.happened_s))
         else:
             self._metrics.sightings.labels(entity, verdict).inc()
             if verdict is Reason.TOO_LARGE:

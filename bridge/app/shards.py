@@ -168,6 +168,7 @@ def _polled(settings: Settings, account: str, entity: str, overlap: int) -> Poll
         entity=entity,
         filtered=ENTITIES[entity].modified_filter,
         every=every.total_seconds(),
+        deep_every=settings.events.deep_every.total_seconds(),
         overlap=overlap,
         backfill=settings.events.backfill == "created",
     )

@@ -149,7 +149,7 @@ class EventsSettings(Group):
     deep_every: Duration = timedelta(minutes=5)
     """The scan that reads an hour back, to catch and count what came later than `copper.overlap`."""
     sweep_every: Duration = timedelta(hours=6)
-    """Every known record is asked for at least this often, so that deletes are found without webhooks."""
+    """Accepted, not used yet: how often every known record will be asked for, to find deletes without webhooks."""
     backfill: Literal["none", "created"] = "none"
     """What a new account's existing records become: none: snapshot rows; created: created events too."""
     company: EntityEvents = EntityEvents()
@@ -191,7 +191,7 @@ class WebhooksSettings(Group):
     """Copper's notifications."""
 
     public_url: PublicUrl | None = None
-    """Where Copper reaches the public port, https. null: no subscriptions, deletes are found by the sweep only."""
+    """Where Copper reaches the public port, https. null: no subscriptions, so deletes are not noticed."""
     secret: SecretStr | None = None
     """What notifications must carry; null: derived from the API key. From the environment or a secret file."""
     sync_every: Duration = timedelta(minutes=10)

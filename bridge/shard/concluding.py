@@ -19,7 +19,7 @@ from bridge.policy.changes import Sighting
 from bridge.policy.positions import Positions
 from bridge.policy.sightings import Via
 from bridge.shard.attempting import Gone, Outcome, Seen
-from bridge.shard.cursors import NOT_FOLLOWED, cursor_record, position_key, read_scan
+from bridge.shard.cursors import cursor_record, following_since, position_key
 from bridge.shard.journal import finished_record
 from bridge.shard.ports import Draft, Ledger, Replies
 from bridge.shard.publishing import Publishing
@@ -112,8 +112,7 @@ class Concluding:
                 **caused,
             )
         else:
-            cursor = read_scan(publishing.memory.drafted, command.account, seen.entity)
-            since = NOT_FOLLOWED if cursor is None else cursor.followed_since - self.overlap
+            since = following_since(publishing.memory.drafted, command.account, seen.entity, seen.asked) - self.overlap
             sighting = Sighting(
                 command.account, seen.entity, seen.record, Via.COMMAND, authoritative=True, asked_s=seen.asked, **caused
             )

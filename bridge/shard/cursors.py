@@ -13,8 +13,6 @@ from bridge.contract.topics import TopicNames
 from bridge.shard.memory import View
 
 VERSION = 1
-NOT_FOLLOWED = 2**40
-"""In place of `followed_since` before the first snapshot has begun: everything counts as having been there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,12 @@ def read_scan(view: View, account: str, entity: str) -> ScanCursor | None:
     """The cursor of a scan, or None when the account's entity was never read."""
     kept = view.cursor(scan_key(account, entity))
     return None if kept is None else ScanCursor(kept["followed_since"], kept["lower"], kept["resume_at"])
+
+
+def following_since(view: View, account: str, entity: str, asked: float) -> int:
+    """Since when changes are followed. Before the first snapshot has begun that is now, when Copper was asked."""
+    cursor = read_scan(view, account, entity)
+    return int(asked) if cursor is None else cursor.followed_since
 
 
 def scan_record(names: TopicNames, shard: int, account: str, entity: str, cursor: ScanCursor) -> Outgoing:

@@ -14,7 +14,7 @@ from bridge.contract.records import Incoming
 from bridge.policy.changes import Reason, Sighting
 from bridge.policy.positions import Positions
 from bridge.policy.sightings import Lane, Record, Trouble, Via, Why
-from bridge.shard.cursors import NOT_FOLLOWED, cursor_record, position_key, read_scan
+from bridge.shard.cursors import cursor_record, following_since, position_key
 from bridge.shard.ports import Copper, Draft, Intake, Ledger, Sink
 from bridge.shard.publishing import Publishing
 
@@ -123,7 +123,9 @@ class Noticing:
         publishing = self._publishing
         if not isinstance(found, Trouble):
             sighting = Sighting(notice.account, notice.entity, found, Via.WEBHOOK, authoritative=True, asked_s=asked)
-            return publishing.sight(draft, sighting, self._followed_since(notice)) is Reason.DOUBTFUL
+            known = publishing.memory.drafted
+            since = following_since(known, notice.account, notice.entity, asked) - self._overlap
+            return publishing.sight(draft, sighting, since) is Reason.DOUBTFUL
         if found.why is Why.NOT_FOUND:
             publishing.miss(
                 draft,
@@ -135,10 +137,6 @@ class Noticing:
                 announced=notice.event == "deleted",
             )
         return False
-
-    def _followed_since(self, notice: Notice) -> int:
-        cursor = read_scan(self._publishing.memory.drafted, notice.account, notice.entity)
-        return NOT_FOLLOWED if cursor is None else cursor.followed_since - self._overlap
 
     def _finish(self, draft: Draft, record: Incoming) -> None:
         self._positions.finish(record.position.offset)

@@ -1,7 +1,8 @@
 """Polling: Copper's changes of one entity of one account, read by scans and published.
 
 The first time, everything that exists is read by creation date and published as snapshot rows, page by page, each page
-with the place to go on from. Then, every interval, everything modified since the last scan's start less the overlap.
+with the place to go on from. Then, every interval, everything modified since the last scan's start less the overlap;
+and now and then the same an hour back: the deep pass catches what Copper's search showed later than the overlap allows.
 Events and cursor go into one transaction. Called by the shard session; knows no HTTP and no Kafka client.
 """
 
@@ -17,6 +18,8 @@ from bridge.shard.ports import Copper, Draft, Ledger
 from bridge.shard.publishing import Publishing
 
 LONGEST_PAUSE_SECONDS = 60.0
+DEEP_SECONDS = 3600
+"""How far the deep pass reads back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Polled:
     entity: str
     filtered: bool
     every: float
+    deep_every: float
     overlap: int
     backfill: bool
     """Publish what the first snapshot finds as created instead of as snapshot rows."""
@@ -63,21 +67,27 @@ class Polling:
         """Scan, wait, scan, for ever."""
         failures = 0
         clock = asyncio.get_running_loop().time
+        deep_at = clock() + self._polled.deep_every
         while True:
             started = clock()
-            trouble = await self._once()
+            deep = started >= deep_at
+            if deep:
+                deep_at = started + self._polled.deep_every
+            trouble = await self._once(deep=deep)
             self._observe(self._polled, trouble)
             failures = 0 if trouble is None else failures + 1
             behind = min(LONGEST_PAUSE_SECONDS, 2.0**failures) if failures else 0.0
             await asyncio.sleep(max(behind, started + self._polled.every - clock()))
 
-    async def _once(self) -> Trouble | None:
+    async def _once(self, *, deep: bool) -> Trouble | None:
         cursor = read_scan(self._publishing.memory.known, self._polled.account, self._polled.entity)
         try:
             if cursor is None or cursor.resume_at is not None:
                 await self._snapshot(cursor)
             else:
                 await self._live(cursor)
+                if deep:
+                    await self._deep(cursor)
         except ScanFailed as failed:
             return failed.trouble
         return None
@@ -117,18 +127,26 @@ class Polling:
 
         await self._read(scan, Lane.POLLS, Via.POLL, progress)
 
+    async def _deep(self, cursor: ScanCursor) -> None:
+        """Read an hour back. It never moves the cursor: what it finds was late, and that is counted."""
+        lower = max(0, cursor.lower + self._polled.overlap - DEEP_SECONDS)
+        scan = ascending(Stamp.MODIFIED, lower) if self._polled.filtered else descending(lower)
+        await self._read(scan, Lane.CHECKS, Via.DEEP, lambda _page, _following: cursor, save=False)
+
     async def _read(
         self,
         scan: Scan,
         lane: Lane,
         via: Via,
         progress: Callable[[Page, Step | ScanEnd], ScanCursor],
+        *,
+        save: bool = True,
     ) -> None:
         step: Step | ScanEnd = next(scan)
         while isinstance(step, Step):
             page = await self._ask(step, lane)
             step = _advance(scan, page)
-            await self._publish(page, progress(page, step), via)
+            await self._publish(page, progress(page, step), via, save=save)
 
     async def _ask(self, step: Step, lane: Lane) -> Page:
         page = await self._copper.search(self._polled.entity, step.ask, lane)
@@ -136,16 +154,17 @@ class Polling:
             raise ScanFailed(page)
         return page
 
-    async def _publish(self, page: Page, cursor: ScanCursor, via: Via) -> None:
+    async def _publish(self, page: Page, cursor: ScanCursor, via: Via, *, save: bool) -> None:
         """Publish a page together with the cursor it allows.
 
         What search could not put in order is read by its id and judged again first: no cursor passes a record in doubt.
         """
-        doubtful = await self._commit(page.records, cursor, via, self._publishing.clock(), authoritative=False)
+        asked = self._publishing.clock()
+        doubtful = await self._commit(page.records, cursor, via, asked, authoritative=False, save=save)
         for record_id in doubtful:
             await self._publish_by_id(record_id, cursor, via)
         if doubtful:
-            await self._commit([], cursor, via, self._publishing.clock(), authoritative=True)
+            await self._commit([], cursor, via, asked, authoritative=True, save=save)
 
     async def _publish_by_id(self, record_id: int, cursor: ScanCursor, via: Via) -> None:
         """Read until the answer is newer than what is known: another flow may have learned of the record meanwhile."""
@@ -167,7 +186,7 @@ class Polling:
         asked: float,
         *,
         authoritative: bool,
-        save: bool = True,
+        save: bool,
     ) -> list[int]:
         """Judge and write; gives the ids in doubt, in whose presence the cursor is not written."""
         polled, publishing = self._polled, self._publishing

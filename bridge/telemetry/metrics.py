@@ -3,9 +3,12 @@
 One `Metrics` per bridge, with a registry of its own. Labels are bounded: entities, actions, kinds, codes; never ids.
 """
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 PREFIX = "copper_bridge"
+MINUTES = (60.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -19,6 +22,9 @@ class Metrics:
         self.shards = self._gauge("shards_owned", "Shards assigned to this process")
         self.events = self._counter("events_published", "Changes written to their topics", "entity", "change", "via")
         self.sightings = self._counter("sightings_without_event", "Records seen that were no event", "entity", "reason")
+        self.late_seconds = self._histogram(
+            "late_by_seconds", "Age of changes that only the deep pass found", "entity", buckets=MINUTES
+        )
         self.scans = self._counter("scans", "Scans ended", "entity", "outcome")
         self.scanned_at = self._gauge(
             "scan_last_success_timestamp_seconds", "When the last scan ended well", "account", "entity"
@@ -42,5 +48,5 @@ class Metrics:
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"{PREFIX}_{name}", text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
-        return Histogram(f"{PREFIX}_{name}", text, labels, buckets=SECONDS, registry=self.registry)
+    def _histogram(self, name: str, text: str, *labels: str, buckets: Sequence[float] = SECONDS) -> Histogram:
+        return Histogram(f"{PREFIX}_{name}", text, labels, buckets=buckets, registry=self.registry)

@@ -113,7 +113,7 @@ async def test_cpu_per_published_event(
     await ledger.open()
     writing = asyncio.create_task(ledger.run())
     scanned = asyncio.Event()
-    polled = Polled("acme", "lead", filtered=True, every=3600, overlap=0, backfill=False)
+    polled = Polled("acme", "lead", filtered=True, every=3600, deep_every=7200, overlap=0, backfill=False)
 
     async def scan() -> float:
         polling = Polling(polled, cast("Copper", pages), ledger, publishing, lambda _polled, _trouble: scanned.set())
