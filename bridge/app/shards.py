@@ -34,7 +34,7 @@ from bridge.shard.noticing import Noticing
 from bridge.shard.polling import Polled, Polling
 from bridge.shard.ports import Ledger as LedgerPort
 from bridge.shard.publishing import Publishing
-from bridge.shard.session import Flow, Flows, Parts, own
+from bridge.shard.session import Flow, Flows, Parts, Retention, own
 
 FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
 
@@ -123,7 +123,7 @@ class Shards:
             intake=world.intake,
             membership=world.membership,
             flows=lambda writing, fenced_at: _flows(world, shard, memory, writing, fenced_at),
-            oldest_seconds=_oldest_seconds(world.names),
+            retention=_retention(world.names),
             clock=time.time,
             opened=opened,
             ended=ended,
@@ -197,9 +197,7 @@ def _changelog_topics(names: TopicNames) -> dict[str, tuple[str, str]]:
     return {**states, names.cursors: ("cursor", ""), names.journal: ("journal", "")}
 
 
-def _oldest_seconds(names: TopicNames) -> float:
-    """Half of the shortest time a tombstone is kept: a memory that old may have missed one."""
-    kept = [
-        int(spec.config["delete.retention.ms"]) for spec in topic_specs(names) if "delete.retention.ms" in spec.config
-    ]
-    return min(kept) / 1000 / 2
+def _retention(names: TopicNames) -> Retention:
+    config = {spec.name: spec.config for spec in topic_specs(names)}
+    journal, cursors = config[names.journal], config[names.cursors]
+    return Retention(int(journal["retention.ms"]) / 1000, int(cursors["delete.retention.ms"]) / 1000)

@@ -155,8 +155,10 @@ class Attempting:
         async with self.slots[command.account]:
             if not await run.copper.admit(Lane.COMMANDS, deadline=command.deadline):
                 return _TOO_LATE
-            if run.action.effect and not run.journaled and not await self._journal(run):
-                return _REPEATED
+            if run.action.effect:
+                run.protect(True)
+                if not run.journaled and not await self._journal(run):
+                    return _REPEATED
             run.asked_s, run.sent_at = self.publishing.clock(), asyncio.get_running_loop().time()
             run.first_s = run.first_s or run.asked_s
             answer = await run.copper.execute(command, deadline=command.deadline)
@@ -196,7 +198,11 @@ class Attempting:
         run.protect(False)
 
     async def _settle(self, run: Run, since: float) -> Outcome | None:
-        """Wait until the truth shows, look, decide. None when the call is to be made (again)."""
+        """Wait until the truth shows, look, decide. None when the call is to be made (again).
+
+        A stop does not wait for this: the attempt is in the journal, and the next session settles it.
+        """
+        run.protect(False)
         command, look = run.command, settling.look_for(run.action.name)
         if look is not settling.Look.NONE:
             await asyncio.sleep(since + self.waits.before(look) - asyncio.get_running_loop().time())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.commands import Command, Malformed, decode, forwarded
+from bridge.contract.failures import Code, Failure
 from bridge.contract.records import Incoming
 from bridge.contract.sharding import shard_of
 from bridge.policy.positions import Positions
@@ -25,6 +26,12 @@ from bridge.shard.ports import Copper, Intake, Sink
 HOLD_ABOVE = 1000
 """Commands of one topic taken in and not yet answered; above that its partition is paused."""
 RELEASE_BELOW = 250
+
+TOO_LARGE_TO_FORWARD = Failure(
+    Code.TOO_LARGE,
+    "Too large",
+    "the command lies in another account's partition and is too large to be moved: make its key the account's name",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +140,23 @@ class Executing:
             return
         shard = shard_of(command.account, self._served.partitions)
         if shard != self._shard:
-            await self._concluding.forward(record, forwarded(record, shard), positions)
+            await self._forward(command, record, shard, positions)
             return
         with self._protection() as protect:
             outcome = await self._attempt(command, protect)
             protect(True)
             await self._concluding.conclude(command, record, outcome, positions)
+
+    async def _forward(self, command: Command, record: Incoming, shard: int, positions: Positions) -> None:
+        moved = forwarded(record, shard)
+        if moved.fits():
+            await self._concluding.forward(record, moved, positions)
+            return
+        stuck = Malformed(
+            command.id, command.account, command.entity, command.action, TOO_LARGE_TO_FORWARD, command.reply, record,
+            command.position,
+        )  # fmt: skip
+        await self._concluding.refuse(stuck, positions)
 
     async def _attempt(self, command: Command, protect: Callable[[bool], None]) -> Outcome:
         try:

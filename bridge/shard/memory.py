@@ -164,11 +164,12 @@ class Memory:
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
 
-    def prune(self, journal_seconds: float) -> int:
-        """Drop journal entries older than that, as the topic's retention does. Gives how many went."""
-        before = self._clock() - journal_seconds
+    def prune(self, journal_seconds: float, tombstone_seconds: float) -> None:
+        """Drop journal entries and traces of deleted records older than that, as the topics' retention does."""
+        now = self._clock()
         with _transaction(self._writer):
-            return self._writer.execute("DELETE FROM journal WHERE at < ?", (before,)).rowcount
+            self._writer.execute("DELETE FROM journal WHERE at < ?", (now - journal_seconds,))
+            self._writer.execute("DELETE FROM state WHERE value IS NULL AND at < ?", (now - tombstone_seconds,))
 
     def _learn(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers, at: float) -> None:
         table, entity = self._topics[topic]

@@ -58,6 +58,19 @@ class Flows:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long the changelog topics keep what compaction would remove, in seconds."""
+
+    journal: float
+    tombstones: float
+
+    @property
+    def memory(self) -> float:
+        """A memory older than this may have missed tombstones that have been removed since: it is rebuilt."""
+        return self.tombstones / 2
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What a session is made of, joined by `bridge.app`."""
 
@@ -70,8 +83,7 @@ class Parts:
     membership: Membership
     flows: Callable[[Ledger, float], Flows]
     """Makes the flows for a new ledger and the moment of the fence (loop time)."""
-    oldest_seconds: float
-    """A memory older than this may have missed tombstones that compaction has removed since: it is rebuilt."""
+    retention: Retention
     clock: Callable[[], float]
     opened: Callable[[int], None]
     ended: Callable[[int, Ending, str], None]
@@ -120,12 +132,13 @@ async def _open(parts: Parts, ledger: Ledger) -> None:
     begins, ends = await parts.changelog.bounds()
     since = parts.memory.offsets()
     saved_at = parts.memory.saved_at()
-    outdated = saved_at is not None and parts.clock() - saved_at > parts.oldest_seconds
+    outdated = saved_at is not None and parts.clock() - saved_at > parts.retention.memory
     outside = any(not begins[topic] <= since.get(topic, 0) <= end for topic, end in ends.items() if topic in since)
     if outdated or outside:
         parts.memory.discard()
         since = {}
     await parts.changelog.replay(since, ends, parts.memory.replay)
+    parts.memory.prune(parts.retention.journal, parts.retention.tombstones)
 
 
 async def _intact(parts: Parts) -> bool:
