@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiokafka.errors import KafkaError
-
 from bridge.app.hooks import Hooks
 from bridge.app.observing import Observing
 from bridge.app.shards import Shards, World
@@ -29,7 +27,7 @@ from bridge.kafka.connection import Connection
 from bridge.kafka.inbox import Inbox
 from bridge.kafka.intake import Intake
 from bridge.kafka.membership import Membership
-from bridge.kafka.topics import ensure
+from bridge.kafka.topics import KafkaUnreachable, cluster_id, ensure
 from bridge.kafka.watermarks import Watermarks
 from bridge.policy.budget import Budget
 from bridge.settings import AccountSettings, Settings
@@ -185,10 +183,9 @@ async def _prepared(settings: Settings, names: TopicNames, connection: Connectio
                     replication_factor=topics.replication_factor,
                     create=topics.manage == "create",
                 )
-            async with connection.admin() as admin:
-                return str((await admin.describe_cluster())["cluster_id"])
-        except (KafkaError, TimeoutError) as problem:
-            logs.warning(logs.Event.KAFKA_UNREACHABLE, error=type(problem).__name__)
+            return await cluster_id(connection)
+        except KafkaUnreachable as problem:
+            logs.warning(logs.Event.KAFKA_UNREACHABLE, error=str(problem))
             await asyncio.sleep(KAFKA_AGAIN_SECONDS)
 
 

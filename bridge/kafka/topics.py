@@ -5,13 +5,14 @@ requests; never deletes and never alters.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaError, for_code
 
 from bridge.contract.topics import TopicSpec
 from bridge.kafka.connection import Connection
@@ -26,6 +27,10 @@ SEEN_SECONDS = 0.05
 
 class TopicsUnfit(Exception):
     """The topics are not as the bridge needs them. The text is the report: one line each, with the way out."""
+
+
+class KafkaUnreachable(Exception):
+    """No broker answers, or none as it should; the text is the class of the problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,9 @@ async def ensure(
 
     Raises:
         TopicsUnfit: something is missing or other than wanted; every problem is named.
+        KafkaUnreachable: no broker answers.
     """
-    async with connection.admin() as admin:
+    async with _admin(connection) as admin:
         there = await find(admin, [spec.name for spec in specs])
         missing = [spec for spec in specs if spec.name not in there]
         if missing and create:
@@ -53,6 +59,25 @@ async def ensure(
     problems = list(differences(specs, there, partitions))
     if problems:
         raise TopicsUnfit("\n".join(problems))
+
+
+@contextlib.asynccontextmanager
+async def _admin(connection: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
+    try:
+        async with connection.admin() as admin:
+            yield admin
+    except (KafkaError, TimeoutError) as problem:
+        raise KafkaUnreachable(type(problem).__name__) from problem
+
+
+async def cluster_id(connection: Connection) -> str:
+    """The id of the cluster.
+
+    Raises:
+        KafkaUnreachable: no broker answers.
+    """
+    async with _admin(connection) as admin:
+        return str((await admin.describe_cluster())["cluster_id"])
 
 
 async def find(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, Found]:

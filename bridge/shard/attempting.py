@@ -34,10 +34,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A record that Copper's answer showed to be no more."""
+    """A record that Copper's answer showed to be no more. `certain`: it was there until this very call."""
 
     entity: str
     record_id: int
+    certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,16 +274,16 @@ def _succeeded(run: Run, answer: Any) -> Outcome:
         return Outcome(run.timed(Reply(Status.SUCCEEDED, records=answer)), keep=_kept(run))
     if run.action.name == "convert":
         seen = tuple(Seen(entity, part, run.asked_s) for entity, part in answer.items() if part)
-        gone = Gone(command.entity, command.record_id or 0)
+        gone = Gone(command.entity, command.record_id or 0, certain=True)
         return Outcome(run.timed(Reply(Status.SUCCEEDED, record=answer)), (*seen, gone))
-    return _done(run, None if run.action.name == "delete" else answer)
+    return _done(run, None, certain=True) if run.action.name == "delete" else _done(run, answer)
 
 
-def _done(run: Run, record: Record | None, *, already: bool = False) -> Outcome:
+def _done(run: Run, record: Record | None, *, already: bool = False, certain: bool = False) -> Outcome:
     command = run.command
     reply = run.timed(Reply(Status.SUCCEEDED, record=record, already=already))
     if record is None:
-        return Outcome(reply, (Gone(command.entity, command.record_id or 0),))
+        return Outcome(reply, (Gone(command.entity, command.record_id or 0, certain),))
     followed = run.action.effect and CATALOGUE.kinds(command.entity)
     return Outcome(reply, (Seen(command.entity, record, run.asked_s),) if followed else (), _kept(run))
 

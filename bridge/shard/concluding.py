@@ -108,7 +108,7 @@ class Concluding:
                 seen.record_id,
                 Via.COMMAND,
                 happened_s=now,
-                announced=False,
+                announced=seen.certain,
                 **caused,
             )
         else:
