@@ -153,7 +153,7 @@ async def _world(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbo
         cluster=cluster,
         connection=connection,
         watermarks=await stack.enter_async_context(Watermarks(connection)),
-        intake=Intake(connection, inputs, partitions),
+        intake=Intake(connection, inputs, partitions, shown_as=f"{settings.instance}-positions"),
         membership=Membership(
             connection,
             group=settings.instance,

@@ -1,7 +1,7 @@
 """Webhook notifications: what Copper's POST says, and whether it was Copper who sent it.
 
 Called by the public web side through `bridge.app`; sans-I/O. A notification is a hint and never a fact: it names
-records to look at, and at worst a false one costs a call (reference: reliability.md §0.5).
+records to look at, and at worst a false one costs a call (reference: copper-api.md §10.2).
 """
 
 import hashlib

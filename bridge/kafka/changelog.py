@@ -1,6 +1,6 @@
 """The changelog of a shard: its partition of the compacted topics that make up what the shard knows.
 
-Called by the shard session when it opens (design: fence first, then read) and by the ledger when it renews its
+Called by the shard session when it opens (fence first, then read) and by the ledger when it renews its
 producer. Knows offsets and records; what a record means is the reader's business.
 """
 

@@ -4,9 +4,13 @@ It is assigned every partition of every input topic once and for all, with those
 seeks and resumes its partitions, closing pauses them. One shared consumer idles at a tenth of what one per shard costs.
 Positions come from the caller (the memory), never from the group. Called by the shard session; knows no meaning of the
 records.
+
+For people and their lag tools the positions are also committed to a consumer group of their own, which has no members,
+now and then; nothing ever reads them back.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -21,14 +25,20 @@ Sink = Callable[[Sequence[Incoming]], None]
 
 REBUILD_SECONDS = 1.0
 MAX_RECORDS = 500
+SHOW_SECONDS = 5.0
 MAX_PARTITION_BYTES = 2 * 1024 * 1024
 
 
 class Intake:
     """The shared consumer. `run` as a task; `open` and `close` per shard."""
 
-    def __init__(self, connection: Connection, topics: Sequence[str], partitions: int) -> None:
+    def __init__(
+        self, connection: Connection, topics: Sequence[str], partitions: int, *, shown_as: str | None = None
+    ) -> None:
+        """`shown_as` is the group that lag tools may look at; None shows nothing."""
         self._connection = connection
+        self._shown_as = shown_as
+        self._progress: dict[int, Callable[[], Mapping[str, int]]] = {}
         self._topics = tuple(topics)
         self._all = [TopicPartition(topic, number) for topic in topics for number in range(partitions)]
         self._consumer: AIOKafkaConsumer | None = None
@@ -36,8 +46,10 @@ class Intake:
         self._next: dict[TopicPartition, int] = {}
         self._held: set[TopicPartition] = set()
 
-    def open(self, shard: int, positions: Mapping[str, int], sinks: Mapping[str, Sink]) -> None:
-        """Begin to deliver the shard's records, each topic from its position (0 when it has none)."""
+    def open(self, shard: int, progress: Callable[[], Mapping[str, int]], sinks: Mapping[str, Sink]) -> None:
+        """Begin to deliver the shard's records, each topic from its position now (0 when it has none)."""
+        self._progress[shard] = progress
+        positions = progress()
         for topic in self._topics:
             tp = TopicPartition(topic, shard)
             self._sinks[tp] = sinks[topic]
@@ -46,6 +58,7 @@ class Intake:
 
     def close(self, shard: int) -> None:
         """Deliver no more of the shard's records."""
+        self._progress.pop(shard, None)
         for topic in self._topics:
             tp = TopicPartition(topic, shard)
             if self._sinks.pop(tp, None) is not None and self._consumer is not None:
@@ -84,8 +97,12 @@ class Intake:
 
     async def _read(self) -> None:
         consumer = self._connection.consumer(
-            auto_offset_reset="earliest", fetch_max_wait_ms=200, max_partition_fetch_bytes=MAX_PARTITION_BYTES
+            group_id=self._shown_as,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=200,
+            max_partition_fetch_bytes=MAX_PARTITION_BYTES,
         )
+        showing = asyncio.create_task(self._show(consumer))
         try:
             async with asyncio.timeout(self._connection.request_seconds * 2):
                 await consumer.start()
@@ -100,7 +117,23 @@ class Intake:
                 heed_cancellation()
         finally:
             self._consumer = None
+            showing.cancel()
             await let_go(consumer)
+
+    async def _show(self, consumer: AIOKafkaConsumer) -> None:
+        """Commit positions for display. Whether that works is of no consequence."""
+        while self._shown_as is not None:
+            await asyncio.sleep(SHOW_SECONDS)
+            shown = {
+                TopicPartition(topic, shard): offset
+                for shard, progress in self._progress.items()
+                for topic, offset in progress().items()
+            }
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(SHOW_SECONDS):
+                    if shown:
+                        await consumer.commit(shown)
+            heed_cancellation()
 
     def _deliver(self, tp: TopicPartition, records: Sequence[object]) -> None:
         sink = self._sinks.get(tp)

@@ -116,8 +116,8 @@ class Changelog(Protocol):
 class Intake(Protocol):
     """Where commands and notifications come from."""
 
-    def open(self, shard: int, positions: Mapping[str, int], sinks: Mapping[str, Sink]) -> None:
-        """Begin to deliver."""
+    def open(self, shard: int, progress: Callable[[], Mapping[str, int]], sinks: Mapping[str, Sink]) -> None:
+        """Begin to deliver, each topic from where `progress` says; it is asked again for display."""
         ...
 
     def close(self, shard: int) -> None:

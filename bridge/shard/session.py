@@ -163,7 +163,7 @@ async def _work(parts: Parts, ledger: Ledger, stop: asyncio.Event) -> None:
         await asyncio.sleep(0)  # inlets have begun to run before anything is delivered
         parts.intake.open(
             parts.shard,
-            {topic: offset for inlet in flows.inlets for topic, offset in inlet.positions().items()},
+            lambda: {topic: offset for inlet in flows.inlets for topic, offset in inlet.positions().items()},
             {topic: sink for inlet in flows.inlets for topic, sink in inlet.sinks().items()},
         )
         parts.opened(parts.shard)

@@ -33,7 +33,7 @@ class Desk:
     got: dict[tuple[str, int], list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def open(self, shard: int, positions: Mapping[str, int] | None = None) -> None:
-        self.intake.open(shard, positions or {}, dict.fromkeys(self.topics, self.take))
+        self.intake.open(shard, lambda: positions or {}, dict.fromkeys(self.topics, self.take))
 
     def take(self, records: Sequence[Incoming]) -> None:
         for record in records:
@@ -123,7 +123,7 @@ async def test_a_sink_may_hold_its_partition_while_it_takes_records(desk: Desk) 
         desk.take(records)
         desk.intake.hold(commands, 0)
 
-    desk.intake.open(0, {}, {commands: take_and_hold, inbox: desk.take})
+    desk.intake.open(0, dict, {commands: take_and_hold, inbox: desk.take})
     await desk.delivered(commands, 0, 0)
     await desk.write(commands, 0, 1)
     await desk.write(inbox, 0, 1)
