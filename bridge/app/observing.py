@@ -93,6 +93,10 @@ class Observing:
             self._failing.add(which)
             logs.warning(Event.SCAN_FAILED, account=polled.account, entity=polled.entity, why=outcome)
 
+    def followed(self, polled: Polled) -> None:
+        """The first snapshot is done; from here on it is followed live."""
+        logs.info(Event.SNAPSHOT_DONE, account=polled.account, entity=polled.entity)
+
     def called(self, call: Observed) -> None:
         """A call to Copper ended."""
         self._metrics.calls.labels(call.method, call.route, call.outcome).inc()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import bridge
 from bridge.app.hooks import Hooks
 from bridge.app.observing import Observing
 from bridge.app.shards import Shards, World
@@ -59,11 +60,18 @@ async def run(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    logs.info(
+        logs.Event.STARTING, version=bridge.__version__, instance=settings.instance, accounts=len(settings.accounts)
+    )
     try:
         async with serving(settings, stop):
             await stop.wait()
+            logs.info(logs.Event.STOPPING, grace_s=settings.shutdown_grace.total_seconds())
     except TimeoutError:
+        logs.warning(logs.Event.STOPPED, clean=False)
         return 1
+    else:
+        logs.info(logs.Event.STOPPED, clean=True)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

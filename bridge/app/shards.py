@@ -138,7 +138,14 @@ def _flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_
     for name in mine:
         world.accounts[name].take_over()
     polling = [
-        Polling(_polled(settings, name, entity, overlap), world.accounts[name], ledger, publishing, observing.polled)
+        Polling(
+            _polled(settings, name, entity, overlap),
+            world.accounts[name],
+            ledger,
+            publishing,
+            observing.polled,
+            observing.followed,
+        )
         for name in mine
         for entity in FOLLOWED
         if settings.events.of(entity).enabled

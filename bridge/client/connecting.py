@@ -3,6 +3,7 @@
 Called by `bridge.client.listening` and `bridge.client.calling`. Knows aiokafka, nothing of messages.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -14,6 +15,9 @@ from aiokafka.errors import KafkaError
 from bridge.contract.records import Incoming, Position
 
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it complains of is told once, as `KafkaTrouble`
+
+
+STOP_SECONDS = 3.0
 
 
 class KafkaTrouble(Exception):
@@ -33,7 +37,7 @@ async def consumer(bootstrap_servers: str) -> AsyncGenerator[AIOKafkaConsumer]:
     except KafkaError as error:
         raise _trouble(bootstrap_servers, error) from error
     finally:
-        await client.stop()
+        await _let_go(client)
 
 
 @asynccontextmanager
@@ -46,7 +50,12 @@ async def producer(bootstrap_servers: str) -> AsyncGenerator[AIOKafkaProducer]:
     except KafkaError as error:
         raise _trouble(bootstrap_servers, error) from error
     finally:
-        await client.stop()
+        await _let_go(client)
+
+
+async def _let_go(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Stop a client; without a broker that may never end, or end in a cancellation that is not ours."""
+    await asyncio.wait([asyncio.ensure_future(client.stop())], timeout=STOP_SECONDS)
 
 
 def _trouble(bootstrap_servers: str, error: KafkaError) -> KafkaTrouble:

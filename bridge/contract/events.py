@@ -8,7 +8,7 @@ headers, no client library.
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any
@@ -209,6 +209,12 @@ def _told(change: Change, recorded_ms: int) -> Headers:
     return headers
 
 
-@lru_cache(maxsize=1024)
 def _rfc_3339(seconds: float) -> bytes:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+    day, within = divmod(round(seconds * 1000), 86_400_000)
+    minutes, milliseconds = divmod(within, 60_000)
+    return b"%sT%02d:%02d:%06.3fZ" % (_date(day), minutes // 60, minutes % 60, milliseconds / 1000)
+
+
+@lru_cache(maxsize=64)
+def _date(day: int) -> bytes:
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat().encode()

@@ -1,6 +1,6 @@
 """The bridge's topics on the cluster: made when missing, verified when there.
 
-Called by `bridge.app` at start-up and by `copper-bridge topics`. Knows the wanted topics as values and Kafka's admin
+Called by `bridge.app` at start-up. Knows the wanted topics as values and Kafka's admin
 requests; never deletes and never alters.
 """
 

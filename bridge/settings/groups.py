@@ -136,7 +136,7 @@ class EntityEvents(Group):
     """What is special for one entity."""
 
     enabled: bool = True
-    """false: this entity is not read and has no events."""
+    """false: this entity is not polled and has no webhooks; commands on it still work, and tell what they changed."""
     poll_every: Duration | None = None
     """Instead of `events.poll_every`."""
 

@@ -54,13 +54,15 @@ class Polling:
         ledger: Ledger,
         publishing: Publishing,
         observe: Callable[[Polled, Trouble | None], None],
+        followed: Callable[[Polled], None] = lambda _polled: None,
     ) -> None:
-        """`observe` gets the outcome of every scan: None, or what stopped it."""
+        """`observe` gets the outcome of every scan: None, or what stopped it; `followed` the end of the snapshot."""
         self._polled = polled
         self._copper = copper
         self._ledger = ledger
         self._publishing = publishing
         self._observe = observe
+        self._followed = followed
         self._repeated = False
 
     async def run(self) -> None:
@@ -106,6 +108,8 @@ class Polling:
             return cursor
 
         await self._read(scan, Lane.CHECKS, Via.SNAPSHOT, progress)
+        if cursor is not None and cursor.resume_at is None:
+            self._followed(self._polled)
 
     def _resume_at(self, following: Step | ScanEnd, start: int) -> int | None:
         """Where the snapshot goes on; None when it is done. What could not be shown to be whole is read twice."""
