@@ -66,11 +66,17 @@ def lose(play: Stage) -> None:
 
 
 def damage(play: Stage) -> None:
-    """Bytes in the middle of every page but the first, which the file is known by."""
+    """What the file is known by is whole, so that it is opened; what it is there for is not."""
+    connection = sqlite3.connect(memory(play))
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    kept = "SELECT rootpage FROM sqlite_master WHERE tbl_name IN ('state', 'cursor', 'journal')"
+    pages = [page for (page,) in connection.execute(kept)]
+    connection.close()
+    assert len(pages) > 3
     with memory(play).open("r+b") as file:
-        for page in range(1, memory(play).stat().st_size // 4096):
-            file.seek(page * 4096)
-            file.write(b"\xa5" * 4096)
+        for page in pages:
+            file.seek((page - 1) * size)
+            file.write(b"\xa5" * size)
 
 
 def replace_by_junk(play: Stage) -> None:
