@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.helpers import create_ssl_context
 from aiokafka.producer import sender
 
+from bridge.kafka.abandoning import abandon
 from bridge.settings import KafkaSettings
 
 RETRY_BACKOFF_MS = 100
@@ -104,23 +105,17 @@ def heed_cancellation() -> None:
 async def let_go(client: Stoppable) -> None:
     """Stop a client within a deadline of our own, whatever it does.
 
-    `AIOKafkaProducer.stop()` without a broker never returns and leaves its sender running; then the sender is cancelled
-    and the sockets are closed, which loses nothing: whatever was not committed is not going to be.
+    Without a broker `stop()` never returns; while a fetch pauses after a failure it may even end as cancelled, half
+    done. Then the tasks and sockets are ended one by one, which loses nothing: whatever was not committed is not going
+    to be.
     """
     _retrieve(client)
     stopping = asyncio.ensure_future(client.stop())
     await asyncio.wait([stopping], timeout=LET_GO_SECONDS)
-    if stopping.done():
-        stopping.exception()
+    if stopping.done() and not stopping.cancelled() and stopping.exception() is None:
         return
     stopping.cancel()
-    sender = getattr(getattr(client, "_sender", None), "sender_task", None)
-    if sender is not None:
-        sender.cancel()
-        await asyncio.wait([sender], timeout=LET_GO_SECONDS)
-    inner = getattr(client, "client", None) or getattr(client, "_client", None)
-    if inner is not None:
-        await asyncio.wait([asyncio.ensure_future(inner.close())], timeout=LET_GO_SECONDS)
+    await abandon(client)
 
 
 def _retrieve(client: Stoppable) -> None:
