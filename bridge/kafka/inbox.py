@@ -26,6 +26,7 @@ class Inbox:
         self._connection = connection
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -33,10 +34,12 @@ class Inbox:
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._drop()
+        self._drop(self._producer)
+        await asyncio.gather(*self._leaving)
 
     async def put(self, record: Outgoing) -> bool:
         """Write; False when it is not known to be kept. Never raises for what Kafka does."""
+        producer = None
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 producer = await self._started()
@@ -44,7 +47,7 @@ class Inbox:
                     record.topic, record.value, record.key, record.partition, headers=list(record.headers)
                 )
         except (KafkaError, TimeoutError):
-            await self._drop()
+            self._drop(producer)
             return False
         return True
 
@@ -55,12 +58,19 @@ class Inbox:
                 try:
                     await producer.start()
                 except BaseException:
-                    await let_go(producer)
+                    self._leave(producer)
                     raise
                 self._producer = producer
             return self._producer
 
-    async def _drop(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await let_go(producer)
+    def _drop(self, producer: AIOKafkaProducer | None) -> None:
+        """Use this one no more; another, which a put before us has begun with, stays."""
+        if producer is not None and producer is self._producer:
+            self._producer = None
+            self._leave(producer)
+
+    def _leave(self, producer: AIOKafkaProducer) -> None:
+        """Let go in the background: nobody who waits for an answer is to wait for that."""
+        leaving = asyncio.create_task(let_go(producer))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
