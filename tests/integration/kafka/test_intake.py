@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
-from aiokafka.structs import OffsetAndMetadata
 
 from bridge.contract.records import Incoming
 from bridge.contract.topics import TopicSpec
@@ -17,7 +16,7 @@ from bridge.kafka.connection import Connection, let_go
 from bridge.kafka.intake import Intake
 from bridge.kafka.topics import ensure
 from tests.integration.kafka.conftest import connected
-from tests.integration.kafka.waiting import until
+from tests.integration.kafka.waiting import PATIENCE_S, until
 
 SHARDS = 2
 
@@ -30,6 +29,7 @@ class Desk:
     topics: tuple[str, str]
     intake: Intake
     producer: AIOKafkaProducer
+    stack: AsyncExitStack
     got: dict[tuple[str, int], list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def open(self, shard: int, positions: Mapping[str, int] | None = None) -> None:
@@ -49,7 +49,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def running(servers: str, stem: str) -> AsyncGenerator[Desk]:
+async def running(servers: str, stem: str, **options: str) -> AsyncGenerator[Desk]:
     connection, topics = connected(servers), (f"{stem}.commands", f"{stem}.inbox")
     specs = [TopicSpec(topic, {}) for topic in topics]
     await ensure(connection, specs, partitions=SHARDS, replication_factor=1, create=True)
@@ -57,10 +57,10 @@ async def running(servers: str, stem: str) -> AsyncGenerator[Desk]:
         producer = connection.plain_producer()
         await producer.start()
         stack.push_async_callback(let_go, producer)
-        intake = Intake(connection, topics, SHARDS)
+        intake = Intake(connection, topics, SHARDS, **options)
         task = asyncio.create_task(intake.run())
         stack.push_async_callback(ended, task)
-        yield Desk(connection, topics, intake, producer)
+        yield Desk(connection, topics, intake, producer, stack)
 
 
 async def ended(task: "asyncio.Task[None]") -> None:
@@ -151,18 +151,25 @@ async def test_a_closed_shard_gets_nothing_and_goes_on_where_it_is_opened_again(
     await desk.delivered(commands, 0, 0, 1, 1, 2, 3)
 
 
-async def test_positions_in_the_group_change_nothing(desk: Desk, fresh: Callable[[str], str]) -> None:
-    commands, _ = desk.topics
-    await desk.write(commands, 0, 3)
-    foreign = desk.connection.consumer(group_id=fresh("group"))
-    await foreign.start()
-    foreign.assign([TopicPartition(commands, 0)])
-    await foreign.commit({TopicPartition(commands, 0): OffsetAndMetadata(3, "")})
-    await let_go(foreign)
+async def test_positions_are_shown_in_a_group_that_is_never_read_back(
+    bootstrap_servers: str, fresh: Callable[[str], str]
+) -> None:
+    group = fresh("group")
+    async with running(bootstrap_servers, fresh("shown"), shown_as=group) as desk:
+        commands, _ = desk.topics
+        await desk.write(commands, 0, 3)
+        foreign = desk.connection.consumer(group_id=group)
+        await foreign.start()
+        desk.stack.push_async_callback(let_go, foreign)
+        foreign.assign([shown := TopicPartition(commands, 0)])
+        await foreign.commit({shown: 3})
 
-    desk.open(0, {commands: 1})
+        desk.open(0, {commands: 1})
 
-    await desk.delivered(commands, 0, 1, 2)
+        await desk.delivered(commands, 0, 1, 2)
+        async with asyncio.timeout(PATIENCE_S):
+            while await foreign.committed(shown) != 1:  # noqa: ASYNC110 - nothing announces it
+                await asyncio.sleep(0.1)
 
 
 async def test_a_position_before_the_logs_beginning_means_what_is_left(desk: Desk) -> None:
