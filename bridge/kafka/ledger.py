@@ -12,7 +12,8 @@ so the session ends: there is no repair path. Called by `bridge.shard`; knows re
 
 A commit that succeeded slowly may have been sent twice: aiokafka repeats EndTxn after `retry_backoff_ms`, and the late
 copy would end the *next* transaction (KIP-890). Such a commit is followed by a renewal: a new producer of the same
-transactional id bumps the epoch, which makes a late copy harmless.
+transactional id bumps the epoch, which makes a late copy harmless. The callers are released only after it: a process
+that was paused in a commit finds out first whether the shard is still its own, before anybody acts on the commit.
 """
 
 import asyncio
@@ -205,6 +206,8 @@ class Ledger:
             if draft.records:
                 ends, slow = await self._commit(draft.records)
             self._book.keep(ends)
+            if slow:
+                await self._renew()
         except BaseException as problem:
             self._book.forget()
             ended = _ending(problem)
@@ -214,8 +217,6 @@ class Ledger:
                 raise ended from problem
             raise
         _release(group)
-        if slow:
-            await self._renew()
 
     def _draft(self) -> tuple[Draft, list[_Waiting]]:
         draft = Draft(self._book)
@@ -266,6 +267,8 @@ class Ledger:
 
 
 def _ending(problem: BaseException) -> SessionEnded:
+    if isinstance(problem, SessionEnded):
+        return problem
     if isinstance(problem, ProducerFenced):
         return SessionEnded(Ending.FENCED, "another producer of this transactional id has started")
     if isinstance(problem, (KafkaError, TimeoutError, AssertionError)):

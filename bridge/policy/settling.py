@@ -14,6 +14,10 @@ from typing import Any
 from bridge.contract.events import content_hash
 from bridge.policy.sightings import Record
 
+HELD_SECONDS = 2.0
+"""From the beginning of an attempt's commit to the first byte of its request at most. Whoever was held up longer, by a
+slow Kafka or because the process was paused, may have lost the shard meanwhile and does not send."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waits:
@@ -29,7 +33,8 @@ class Waits:
 
     def before(self, look: "Look") -> float:
         """Seconds from the moment a call was sent, or its sender was fenced, until a look tells the truth."""
-        return self.timeout + self.lateness + (self.index_lag if look is Look.SEARCH else 0.0)
+        held = HELD_SECONDS + self.timeout + self.lateness
+        return held + (self.index_lag if look is Look.SEARCH else 0.0)
 
 
 class Look(Enum):

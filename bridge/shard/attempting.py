@@ -156,29 +156,35 @@ class Attempting:
         async with self.slots[command.account]:
             if not await run.copper.admit(Lane.COMMANDS, deadline=command.deadline):
                 return _TOO_LATE
+            deadline = command.deadline
             if run.action.effect:
-                run.protect(True)
-                if not run.journaled and not await self._journal(run):
+                held = self.publishing.clock() + settling.HELD_SECONDS
+                if not await self._journal(run):
                     return _REPEATED
+                deadline = held if deadline is None else min(held, deadline)
             run.asked_s, run.sent_at = self.publishing.clock(), asyncio.get_running_loop().time()
             run.first_s = run.first_s or run.asked_s
-            answer = await run.copper.execute(command, deadline=command.deadline)
+            answer = await run.copper.execute(command, deadline=deadline)
             run.copper_s += asyncio.get_running_loop().time() - run.sent_at
             run.calls += 1
-            return answer
+            return _HELD_UP if _is_expired(answer) and deadline != command.deadline else answer
 
     async def _journal(self, run: Run) -> bool:
-        """Commit the attempt. False when the id has turned up in the journal since it was looked up."""
-        publishing, command = self.publishing, run.command
+        """Commit the attempt, before every call: a commit that succeeds proves that the shard is still ours.
+
+        False when the id has turned up in the journal since it was looked up.
+        """
+        publishing, command, journaled = self.publishing, run.command, run.journaled
         run.protect(True)
-        if command.record_id is not None:
+        if command.record_id is not None and not journaled:
             kept = publishing.memory.known.record(
                 command.entity, state_key(command.account, command.record_id).decode()
             )
             run.before = None if kept is None else kept.hash
 
         def write(draft: Draft) -> bool:
-            if read_journal(publishing.memory.drafted, command) is not None:
+            entry = read_journal(publishing.memory.drafted, command)
+            if entry is not None and not (journaled and isinstance(entry, Attempted)):
                 return False
             draft.add(attempt_record(publishing.names, publishing.shard, command, run.before, publishing.clock()))
             return True
@@ -261,10 +267,17 @@ class Attempting:
 
 
 _REPEATED = object()
+_HELD_UP = Trouble(
+    Why.NOT_SENT, "held up between journal and call: not sent, for the shard may have been lost meanwhile"
+)
 _TOO_LATE = Trouble(Why.EXPIRED, "the deadline passed before the budget granted the call")
 _ID_REUSED = Failure(
     Code.ID_REUSED, "Command id used before", "another command with this id was taken on; use an id of its own for each"
 )
+
+
+def _is_expired(answer: Any) -> bool:
+    return isinstance(answer, Trouble) and answer.why is Why.EXPIRED
 
 
 def _succeeded(run: Run, answer: Any) -> Outcome:

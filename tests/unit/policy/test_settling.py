@@ -61,8 +61,8 @@ def test_a_convert_is_sent_again_only_while_the_lead_is_there() -> None:
 
 def test_a_look_waits_for_late_effects_and_through_search_for_the_index() -> None:
     waits = Waits(timeout=20, lateness=10, index_lag=120)
-    assert waits.before(Look.GET) == 30
-    assert waits.before(Look.SEARCH) == 150
+    assert waits.before(Look.GET) == 32
+    assert waits.before(Look.SEARCH) == 152
 
 
 EQUAL: list[tuple[str, Any, Any]] = [
