@@ -5,8 +5,9 @@ The only place that joins the two; parts get these methods as plain functions an
 
 import time
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib.metadata import version
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -144,6 +145,21 @@ class Observing:
 
     def unexpected(self, problem: BaseException) -> None:
         """An error in our own code: where it came from, without a value."""
-        place = traceback.extract_tb(problem.__traceback__)[-1]
-        where = f"{place.filename.rpartition('bridge/')[2]}:{place.lineno} in {place.name}"
-        logs.error(Event.UNEXPECTED, error=type(problem).__name__, where=where)
+        logs.error(Event.UNEXPECTED, error=type(problem).__name__, where=_where(problem))
+
+
+def stray(_loop: object, context: Mapping[str, Any]) -> None:
+    """What asyncio would print with a traceback and all it holds: an error that nobody waited for.
+
+    aiokafka leaves a future behind in every batch of a producer that was fenced; that is no news.
+    """
+    problem = context.get("exception")
+    if isinstance(problem, BaseException) and not type(problem).__module__.startswith("aiokafka"):
+        logs.error(Event.UNEXPECTED, error=type(problem).__name__, where=_where(problem))
+
+
+def _where(problem: BaseException) -> str:
+    trace = traceback.extract_tb(problem.__traceback__)
+    return (
+        f"{trace[-1].filename.rpartition('bridge/')[2]}:{trace[-1].lineno} in {trace[-1].name}" if trace else "nowhere"
+    )

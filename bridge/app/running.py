@@ -15,7 +15,7 @@ from typing import Any
 
 import bridge
 from bridge.app.hooks import Hooks
-from bridge.app.observing import Observing
+from bridge.app.observing import Observing, stray
 from bridge.app.shards import Shards, World
 from bridge.app.webhooks import digests, subscribing
 from bridge.contract.catalogue import CATALOGUE
@@ -58,6 +58,7 @@ async def run(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; the exit code: 0 after a clean drain, 1 when the grace period cut work off."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(stray)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     logs.info(
