@@ -163,6 +163,7 @@ async def _world(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbo
         connection=connection,
         watermarks=await stack.enter_async_context(Watermarks(connection)),
         intake=Intake(connection, inputs, partitions, shown_as=f"{settings.instance}-positions"),
+        inputs=inputs,
         membership=Membership(
             connection,
             group=settings.instance,

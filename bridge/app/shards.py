@@ -6,7 +6,7 @@ Called by `app.running`. Starts what membership says is ours and stops what is o
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class World:
     connection: Connection
     watermarks: Watermarks
     intake: Intake
+    inputs: Sequence[str]
     membership: Membership
     addresses: Addresses
     accounts: Mapping[str, CopperAccount]
@@ -121,6 +122,7 @@ class Shards:
             ledger=ledger,
             changelog=Changelog(world.connection, world.watermarks, topics, shard),
             intake=world.intake,
+            input_ends=lambda: world.watermarks.ends(world.inputs, shard),
             membership=world.membership,
             flows=lambda writing, fenced_at: _flows(world, shard, memory, writing, fenced_at),
             retention=_retention(world.names),

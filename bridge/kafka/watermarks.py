@@ -57,6 +57,11 @@ class Watermarks:
                 raise
         return {tp: Marks(begins[tp], stable[tp], high[tp]) for tp in partitions}
 
+    async def ends(self, topics: Sequence[str], partition: int) -> dict[str, int]:
+        """Where one partition of each topic ends, uncommitted records included."""
+        marks = await self.of([TopicPartition(topic, partition) for topic in topics])
+        return {tp.topic: mark.high for tp, mark in marks.items()}
+
     async def _started(self) -> tuple[AIOKafkaConsumer, AIOKafkaConsumer]:
         if self._clients is None:
             self._clients = (self._connection.consumer(committed=True), self._connection.consumer(committed=False))

@@ -20,6 +20,7 @@ class Ending(StrEnum):
     IN_DOUBT = "in-doubt"  # a commit failed, timed out or was cancelled
     FOREIGN = "foreign"  # another owner wrote to the shard while the producer was renewed
     UNSETTLED = "unsettled"  # an open transaction on a changelog partition after the fence
+    CUT_OFF = "cut-off"  # an input topic ends before the position we had in it: it was deleted and made again
     LOST = "lost"  # the shard is assigned to somebody else
     BROKEN = "broken"  # anything unexpected
     STOPPED = "stopped"  # asked to stop

@@ -13,11 +13,12 @@ shard.
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.policy.sessions import Ending, SessionEnded, pause_after
+from bridge.shard.cursors import position_key
 from bridge.shard.memory import Memory
 from bridge.shard.ports import Changelog, Intake, Ledger, Membership, Sink
 
@@ -80,6 +81,8 @@ class Parts:
     """Makes a new ledger; the argument is asked after a renewal whether nobody else has written."""
     changelog: Changelog
     intake: Intake
+    input_ends: Callable[[], Awaitable[Mapping[str, int]]]
+    """Where the shard's input topics end."""
     membership: Membership
     flows: Callable[[Ledger, float], Flows]
     """Makes the flows for a new ledger and the moment of the fence (loop time)."""
@@ -139,6 +142,20 @@ async def _open(parts: Parts, ledger: Ledger) -> None:
         since = {}
     await parts.changelog.replay(since, ends, parts.memory.replay)
     parts.memory.prune(parts.retention.journal, parts.retention.tombstones)
+    await _refuse_if_cut_off(parts)
+
+
+async def _refuse_if_cut_off(parts: Parts) -> None:
+    """A position beyond a topic's end would skip all that is written until the end has caught up with it."""
+    for topic, end in (await parts.input_ends()).items():
+        kept = parts.memory.known.cursor(position_key(topic))
+        if kept is not None and kept["next"] > end:
+            raise SessionEnded(
+                Ending.CUT_OFF,
+                f"{topic} ends at {end}, before the position {kept['next']}: it was deleted and made again. Commands "
+                "without an id of their own are known by their place in it, so the bridge does not guess: make the "
+                "bridge's cursors and journal topics anew as well, or use another topics.prefix",
+            )
 
 
 async def _intact(parts: Parts) -> bool:

@@ -1,11 +1,13 @@
 """Stopping and starting: nothing is published or carried out again, whatever has become of the local state."""
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bridge.sandbox.copper import CopperDouble, Fault, Knobs
 from tests.integration.bridge.reading import repeated
@@ -139,3 +141,34 @@ async def test_deletes_can_be_switched_off(restarted: Stage) -> None:
     assert (reply.value["status"], reply.text("copper-bridge-error")) == ("failed", "forbidden")
     assert restarted.calls(ACCOUNT, "DELETE") == []
     assert restarted.account(ACCOUNT).record("company", record_id) is not None
+
+
+async def test_an_input_topic_that_was_made_again_is_refused_and_not_skipped(
+    restarted: Stage, bootstrap_servers: str
+) -> None:
+    """Its positions start afresh: what the bridge remembers would lie beyond its end, and hide what is new."""
+    play, topic = restarted, restarted.names.commands("project")
+    await play.ask(ACCOUNT, "project", "search", data={})
+    await play.stop()
+    await make_again(bootstrap_servers, topic, partitions=play.settings.topics.partitions)
+
+    starting = asyncio.create_task(play.start())
+    await eventually(lambda: play.running is not None)
+    deadline = asyncio.get_running_loop().time() + 30
+    while not await play.metric("copper_bridge_shard_sessions_ended_total", how="cut-off"):
+        assert asyncio.get_running_loop().time() < deadline
+    starting.cancel()
+    await play.stop()
+
+
+async def make_again(bootstrap_servers: str, topic: str, *, partitions: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic])
+        while topic in await admin.list_topics():
+            pass
+        while (await admin.create_topics([NewTopic(topic, partitions, 1)])).topic_errors[0][1]:
+            pass
+    finally:
+        await admin.close()
