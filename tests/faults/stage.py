@@ -1,0 +1,151 @@
+"""The stage of the fault tests: the Copper double, the replicas with their settings, and the ingress before them."""
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import aiohttp
+
+from bridge.contract.sharding import shard_of
+from bridge.contract.topics import TopicNames
+from bridge.sandbox.copper import Account, CopperDouble, DoubleAccount, Fault, Knobs
+from bridge.sandbox.kafka.ports import free_ports
+from tests.faults.ingress import Ingress
+from tests.faults.replicas import GRACE_S, Replica
+
+SHARDS = 4
+SESSION_S = 4.0
+"""Silence after which the group gives a replica's shards away."""
+COPPER = {"timeout": "2s", "lateness": "1s", "index_lag": "2s"}
+INDEX_LAG_S = 1.5
+"""The double's own: below what the bridge is told."""
+ANSWER_S = 0.15
+"""What a call takes at the double, so that kills find calls under way."""
+POLL_S = 5.0
+LOOK_S = 0.1
+
+
+@dataclass
+class Stage:
+    """Everything that stands: Kafka's address, the double with its accounts, the replicas, the ingress."""
+
+    servers: str
+    names: TopicNames
+    copper: CopperDouble
+    accounts: list[Account]
+    replicas: list[Replica]
+    ingress: Ingress
+    session: aiohttp.ClientSession
+    shards: dict[str, int] = field(default_factory=dict)
+
+    async def start(self) -> None:
+        """Start every replica and wait until each shard is open somewhere."""
+        for replica in self.replicas:
+            await replica.start()
+        await self.working()
+
+    async def working(self, patience_s: float = 90) -> None:
+        """Wait until every replica is ready and together they work on all shards."""
+        async with asyncio.timeout(patience_s):
+            while True:
+                shares = [await replica.open_shards(self.session) for replica in self.replicas]
+                if None not in shares and sorted(chain.from_iterable(each or () for each in shares)) == [
+                    *range(SHARDS)
+                ]:
+                    return
+                await asyncio.sleep(LOOK_S)
+
+    def logged(self) -> Counter[str]:
+        """What the replicas' logs tell, counted: endings of sessions by kind, and everything unexpected."""
+        told: Counter[str] = Counter()
+        for line in (line for replica in self.replicas for line in replica.lines()):
+            if line["event"] == "session.ended":
+                told[f"session ended {line['how']}"] += 1
+            elif line["event"] in {"session.opened", "bridge.unexpected", "not a log line"}:
+                told[line["event"]] += 1
+        return told
+
+    def complaints(self) -> list[str]:
+        """Log lines that no kill explains: our own errors, sessions that broke, answers other than 2xx and 503."""
+        odd = [
+            f"{replica.name}: {json.dumps(line)}"
+            for replica in self.replicas
+            for line in replica.lines()
+            if line["event"] in {"bridge.unexpected", "not a log line"}
+            or (line["event"] == "session.ended" and line["how"] == "broken")
+        ]
+        return odd + [f"webhook answered {status}" for status in self.ingress.answers if status not in {200, 503}]
+
+
+@asynccontextmanager
+async def stage(
+    servers: str, instance: str, directory: Path, *, replicas: int, accounts: int, seed: int
+) -> AsyncGenerator[Stage]:
+    """Set up everything but the bridge's own start; afterwards no process is left."""
+    names = TopicNames(instance)
+    wanted = _one_per_shard(accounts)
+    doubles = [DoubleAccount(name, f"key-of-{name}", f"ops@{name}.example") for name in wanted]
+    random = Random(f"{seed}/ingress")  # noqa: S311 - chance from a seed
+    async with AsyncExitStack() as stack:
+        copper = await stack.enter_async_context(
+            CopperDouble(doubles, knobs=Knobs(index_lag=INDEX_LAG_S, webhook_delay=(0.0, 1.0)), seed=seed)
+        )
+        copper.fault(Fault("slow", seconds=ANSWER_S, times=None))
+        port, *ports = free_ports(1 + 2 * replicas)
+        common = _settings(servers, instance, copper, doubles, port)
+        secrets = {f"BRIDGE_ACCOUNTS__{d.name.replace('-', '_').upper()}__API_KEY": d.api_key for d in doubles}
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")} | secrets
+        members = [_member(common, number) for number in range(replicas)]
+        processes = [
+            Replica("ab"[number], directory, settings, environ, (ports[2 * number], ports[2 * number + 1]))
+            for number, settings in enumerate(members)
+        ]
+        for process in processes:
+            stack.push_async_callback(process.discard)
+        ingress = Ingress(copper, processes, random)
+        await stack.enter_async_context(ingress.listening(port))
+        session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1)))
+        served = [copper.account(name) for name in wanted]
+        yield Stage(servers, names, copper, served, processes, ingress, session, wanted)
+
+
+def _one_per_shard(count: int) -> dict[str, int]:
+    """Names of accounts, each in another shard."""
+    found: dict[int, str] = {}
+    number = 0
+    while len(found) < count:
+        found.setdefault(shard_of(f"acme-{number}", SHARDS), f"acme-{number}")
+        number += 1
+    return {name: shard for shard, name in found.items()}
+
+
+def _settings(
+    servers: str, instance: str, copper: CopperDouble, accounts: Sequence[DoubleAccount], port: int
+) -> dict[str, Any]:
+    return {
+        "instance": instance,
+        "copper": {"base_url": copper.base_url, **COPPER},
+        "accounts": {account.name: {"user_email": account.user_email} for account in accounts},
+        "kafka": {"bootstrap_servers": servers, "session_timeout": f"{SESSION_S:g}s"},
+        "topics": {"prefix": instance, "partitions": SHARDS, "replication_factor": 1},
+        "events": {"poll_every": f"{POLL_S:g}s"},
+        "webhooks": {"public_url": f"http://127.0.0.1:{port}"},
+        "log": {"format": "json"},
+        "shutdown_grace": f"{GRACE_S:g}s",
+    }
+
+
+def _member(common: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The first replica has a name it keeps over restarts and so finds its shards where it left them.
+
+    The others have none: each kill leaves a ghost in the group, whose shards nobody works on until its session ends.
+    """
+    return {**common, "kafka": {**common["kafka"], **({"member_id": "first"} if number == 0 else {})}}
