@@ -49,7 +49,7 @@ def configure(level: Level, form: Literal["auto", "console", "json"]) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # asked for each line, as it may be redirected
         cache_logger_on_first_use=False,
     )
     # aiokafka tells of every retry and of errors that we handle and name ourselves
