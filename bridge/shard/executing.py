@@ -84,8 +84,10 @@ class Executing:
         """Carry out what is delivered; asked to stop, finish what has begun and drop what has not."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            await stop.wait()
-            self._group = None
+            try:
+                await stop.wait()
+            finally:
+                self._group = None  # a group that ends takes no more tasks, whatever ends it
             for worker in self._workers - self._begun:
                 worker.cancel()
 
@@ -123,7 +125,11 @@ class Executing:
         waiting = self._waiting[key]
         while waiting and self._group is not None:
             record, command = waiting[0]
-            await self._carry_out(record, command)
+            try:
+                await self._carry_out(record, command)
+            except Exception:
+                self._group = None  # the session is over: what is delivered from here on is for the next one
+                raise
             waiting.popleft()
             self._answered(record.position.topic)
         del self._waiting[key]
