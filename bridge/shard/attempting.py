@@ -7,71 +7,21 @@ Called by `shard.executing`; the outcome is written by `shard.concluding`.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from bridge.contract.catalogue import CATALOGUE, Action
+from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.commands import Command
 from bridge.contract.events import state_key
 from bridge.contract.failures import Code, Failure
 from bridge.contract.records import Outgoing
-from bridge.contract.replies import Reply, Status, failed
+from bridge.contract.replies import failed
 from bridge.policy import outcomes, settling
-from bridge.policy.sightings import Lane, Record, Trouble, Why
+from bridge.policy.sightings import Lane, Trouble, Why
 from bridge.shard.journal import Attempted, Finished, attempt_record, journal_key, read_journal
+from bridge.shard.outcome import Outcome, Run, done, expired, kept, succeeded, unknown
 from bridge.shard.ports import Copper, Draft, Ledger
 from bridge.shard.publishing import Publishing
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A record that Copper's answer showed; `asked` is when the call was made, Unix seconds."""
-
-    entity: str
-    record: Record
-    asked: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A record that Copper's answer showed to be no more. `certain`: it was there until this very call."""
-
-    entity: str
-    record_id: int
-    certain: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a command ended: its answer, what Copper's answer showed, and whether the journal keeps it."""
-
-    reply: Reply
-    seen: tuple[Seen | Gone, ...] = ()
-    keep: bool = True
-
-
-@dataclass(slots=True)
-class Run:
-    """The calls made for one command so far. `protect` tells whether a stop has to wait for them."""
-
-    command: Command
-    action: Action
-    copper: Copper
-    protect: Callable[[bool], None]
-    journaled: bool = False
-    before: str | None = None
-    """Content hash of the record when the attempt was journaled."""
-    calls: int = 0
-    copper_s: float = 0.0
-    first_s: float | None = None
-    asked_s: float = 0.0
-    sent_at: float = 0.0
-    """Loop time of the last call's beginning."""
-
-    def timed(self, reply: Reply) -> Reply:
-        """The reply with the times and the number of calls."""
-        queued = None if self.first_s is None else max(0, round(self.first_s * 1000) - self.command.received_ms)
-        return replace(reply, attempts=self.calls, queued_ms=queued, copper_ms=round(self.copper_s * 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +50,13 @@ class Attempting:
         run = Run(command, action, self.coppers[command.account], protect)
         if isinstance(entry, Attempted):
             run.journaled, run.before = True, entry.before
-            protect(True)
             return await self._settle(run, self.fenced_at) or await self._calls(run)
         return self._refused(command) or await self._unexpected(run) or await self._calls(run)
 
     def broken(self, command: Command) -> Outcome:
         """The outcome when our own code failed: `unknown` if an attempt may have had an effect."""
         if isinstance(read_journal(self.publishing.memory.known, command), Attempted):
-            return Outcome(_unknown("the bridge failed after the call may have been made: look before you repeat it"))
+            return Outcome(unknown("the bridge failed after the call may have been made: look before you repeat it"))
         detail = "the bridge failed before any call was made"
         return Outcome(failed(Failure(Code.INTERNAL, "Internal error", detail, retryable=True)))
 
@@ -118,7 +67,7 @@ class Attempting:
             if answer is _REPEATED:
                 return await self.attempt(run.command, run.protect)
             if not isinstance(answer, Trouble):
-                return _succeeded(run, answer)
+                return succeeded(run, answer)
             outcome = await self._troubled(run, answer, failures)
             if outcome is not None:
                 return outcome
@@ -135,11 +84,11 @@ class Attempting:
             decision = outcomes.after_probe(trouble, probe, failures=failures, jitter=jitter)
         match decision:
             case outcomes.Expire():
-                return _expired(run)
+                return expired(run)
             case outcomes.Fail(failure):
-                return Outcome(run.timed(failed(failure)), keep=_kept(run))
+                return Outcome(run.timed(failed(failure)), keep=kept(run))
             case outcomes.Succeed():
-                return _done(run, None, already=True)
+                return done(run, None, already=True)
             case outcomes.Settle():
                 settled = await self._settle(run, run.sent_at)
                 if settled is None and failures + 1 >= outcomes.MOST_SENDS:
@@ -218,9 +167,9 @@ class Attempting:
         verdict = settling.settle(run.action.name, sent=command.data, before=run.before, found=found)
         match verdict:
             case settling.Done(record):
-                return _done(run, record)
+                return done(run, record)
             case settling.Undecided(detail):
-                return Outcome(run.timed(_unknown(detail)))
+                return Outcome(run.timed(unknown(detail)))
         return None
 
     async def _look(self, run: Run, look: settling.Look) -> settling.Found:
@@ -278,39 +227,3 @@ _ID_REUSED = Failure(
 
 def _is_expired(answer: Any) -> bool:
     return isinstance(answer, Trouble) and answer.why is Why.EXPIRED
-
-
-def _succeeded(run: Run, answer: Any) -> Outcome:
-    """Copper's answer, sorted into a record or records, and what it shows."""
-    command = run.command
-    if isinstance(answer, list):
-        return Outcome(run.timed(Reply(Status.SUCCEEDED, records=answer)), keep=_kept(run))
-    if run.action.name == "convert":
-        seen = tuple(Seen(entity, part, run.asked_s) for entity, part in answer.items() if part)
-        gone = Gone(command.entity, command.record_id or 0, certain=True)
-        return Outcome(run.timed(Reply(Status.SUCCEEDED, record=answer)), (*seen, gone))
-    return _done(run, None, certain=True) if run.action.name == "delete" else _done(run, answer)
-
-
-def _done(run: Run, record: Record | None, *, already: bool = False, certain: bool = False) -> Outcome:
-    command = run.command
-    reply = run.timed(Reply(Status.SUCCEEDED, record=record, already=already))
-    if record is None:
-        return Outcome(reply, (Gone(command.entity, command.record_id or 0, certain),))
-    followed = run.action.effect and CATALOGUE.kinds(command.entity)
-    return Outcome(reply, (Seen(command.entity, record, run.asked_s),) if followed else (), _kept(run))
-
-
-def _expired(run: Run) -> Outcome:
-    detail = "the deadline passed before the call to Copper; nothing was done"
-    failure = Failure(Code.WOULD_EXPIRE, "Deadline passed", detail, retryable=True)
-    return Outcome(run.timed(Reply(Status.EXPIRED, failure=failure)), keep=_kept(run))
-
-
-def _unknown(detail: str) -> Reply:
-    return Reply(Status.UNKNOWN, failure=Failure(Code.UNAVAILABLE, "Not known whether it was done", detail))
-
-
-def _kept(run: Run) -> bool:
-    """Whether the journal keeps the answer: a read under no id of the caller's own can never be asked for again."""
-    return run.action.effect or run.command.id != str(run.command.position)

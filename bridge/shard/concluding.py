@@ -18,9 +18,9 @@ from bridge.contract.topics import TopicNames
 from bridge.policy.changes import Sighting
 from bridge.policy.positions import Positions
 from bridge.policy.sightings import Via
-from bridge.shard.attempting import Gone, Outcome, Seen
 from bridge.shard.cursors import cursor_record, following_since, position_key
 from bridge.shard.journal import finished_record
+from bridge.shard.outcome import Gone, Outcome, Seen
 from bridge.shard.ports import Draft, Ledger, Replies
 from bridge.shard.publishing import Publishing
 

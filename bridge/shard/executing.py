@@ -18,9 +18,10 @@ from bridge.contract.records import Incoming
 from bridge.contract.sharding import shard_of
 from bridge.policy.positions import Positions
 from bridge.policy.sessions import SessionEnded
-from bridge.shard.attempting import Attempting, Outcome
+from bridge.shard.attempting import Attempting
 from bridge.shard.concluding import Concluding
 from bridge.shard.cursors import position_key
+from bridge.shard.outcome import Outcome
 from bridge.shard.ports import Copper, Intake, Sink
 
 HOLD_ABOVE = 1000
