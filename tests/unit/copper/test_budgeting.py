@@ -85,8 +85,8 @@ async def test_a_grant_that_meets_a_cancellation_is_spent_and_the_next_is_still_
     allowance, loop = Allowance(budget), asyncio.get_running_loop()
     task = asyncio.create_task(allowance.grant(Lane.POLLS))
     await asyncio.sleep(0)
-    # In the same turn of the loop as the grant, before the caller goes on.
-    loop.call_at(budget.ready_at(loop.time()) + 1e-6, task.cancel)
+    # In the same turn of the loop as the grant, before the caller goes on: within the resolution of its clock.
+    loop.call_at(budget.ready_at(loop.time()) + 1e-10, task.cancel)
     await asyncio.wait([task])
     await allowance.grant(Lane.COMMANDS)
 
