@@ -76,11 +76,13 @@ async def _suffer(servers: str, directory: Path, kills: int, stops: int) -> None
     assert not run.verdict.faults(), f"seed {seed}"
 
 
+@pytest.mark.figures
 @pytest.mark.timeout(600)
 async def test_kills_and_pauses_lose_double_and_disorder_nothing(bootstrap_servers: str, tmp_path: Path) -> None:
     await _suffer(bootstrap_servers, tmp_path, KILLS, STOPS)
 
 
+@pytest.mark.figures
 @pytest.mark.nightly
 @pytest.mark.timeout(7200)
 async def test_hundreds_of_kills_lose_double_and_disorder_nothing(bootstrap_servers: str, tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from tests.faults.replicas import Replica
 from tests.faults.running import Load, Run, running
 from tests.faults.stage import SESSION_S, SHARDS
 
-PAUSES = 6
+PAUSES = 4
+LONG = 10
+"""How much longer the nightly form is."""
 WINDOW_S = 0.005
 """About what passes from an attempt's first byte in the log to the call at Copper."""
 CALLED_S = 0.5
@@ -72,18 +74,32 @@ async def _pause(run: Run, consumer: Consumer, number: int, victim: Replica) -> 
         run.verdict.wrong["written by a zombie"].append(str(sent))
 
 
-@pytest.mark.timeout(400)
-async def test_a_replica_that_was_paused_before_its_call_does_not_make_it(
-    bootstrap_servers: str, tmp_path: Path
-) -> None:
+async def _suffer(servers: str, directory: Path, pauses: int) -> None:
     seed = int(os.environ.get("SEED") or Random().randrange(10**6))  # noqa: S311 - a seed
     print(f"\nseed {seed}")
     instance, load = f"pause-{uuid4().hex[:8]}", Load(0.5, 1.0)
-    async with running(bootstrap_servers, instance, tmp_path, seed=seed, replicas=2, accounts=4, load=load) as run:
+    async with running(servers, instance, directory, seed=seed, replicas=2, accounts=4, load=load) as run:
         options = {"isolation.level": "read_uncommitted", "fetch.wait.max.ms": 5, "auto.offset.reset": "latest"}
         async with reader(run.stage.servers, [run.stage.names.journal], SHARDS, **options) as consumer:
-            for number in range(1, PAUSES + 1):
+            for number in range(1, pauses + 1):
                 await run.stage.working()
                 await _pause(run, consumer, number, run.random.choice(run.stage.replicas))
     print(run.verdict.told())
     assert not run.verdict.faults(), f"seed {seed}"
+
+
+@pytest.mark.figures
+@pytest.mark.timeout(400)
+async def test_a_replica_that_was_paused_before_its_call_does_not_make_it(
+    bootstrap_servers: str, tmp_path: Path
+) -> None:
+    await _suffer(bootstrap_servers, tmp_path, PAUSES)
+
+
+@pytest.mark.figures
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+async def test_a_replica_that_was_paused_many_times_before_its_call_never_makes_it(
+    bootstrap_servers: str, tmp_path: Path
+) -> None:
+    await _suffer(bootstrap_servers, tmp_path, LONG * PAUSES)

@@ -27,6 +27,7 @@ async def _in_doubt(run: Run) -> list[str]:
     return [str(key) for key, value in journal.items() if json.loads(value or b"")["state"] == "attempt"]
 
 
+@pytest.mark.figures
 @pytest.mark.timeout(400)
 async def test_a_stop_under_load_leaves_nothing_in_doubt(bootstrap_servers: str, tmp_path: Path) -> None:
     seed = int(os.environ.get("SEED") or Random().randrange(10**6))  # noqa: S311 - a seed

@@ -69,6 +69,7 @@ async def late_commit(desk: Desk, proxy: Proxy, number: int, **options: float) -
     return Round(problem is None, visible, proxy.late[-1])
 
 
+@pytest.mark.figures
 async def test_a_late_commit_request_cannot_end_the_transaction_after_its_own(
     proxied: tuple[str, Proxy], make_desk: MakeDesk
 ) -> None:
@@ -82,6 +83,7 @@ async def test_a_late_commit_request_cannot_end_the_transaction_after_its_own(
     assert 0 not in {each.answer for each in rounds}
 
 
+@pytest.mark.figures
 async def test_without_renewal_the_same_late_request_tears_transactions(
     proxied: tuple[str, Proxy], make_desk: MakeDesk
 ) -> None:

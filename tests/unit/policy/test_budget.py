@@ -67,6 +67,7 @@ def test_no_minute_holds_more_than_the_limit_when_the_account_changes_hands(
     assert most_in_a_minute(times) <= limit
 
 
+@pytest.mark.figures
 def test_no_minute_holds_more_than_the_limit_in_random_use() -> None:
     rng = random.Random(5)  # noqa: S311 - a seed, not secrecy
     now, times, budget = 0.0, list[float](), Budget(170, 0.0)

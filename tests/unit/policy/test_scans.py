@@ -203,6 +203,7 @@ def _run(simulate: "Simulate", runs: Iterable[int], **parts: Any) -> "Tally":
     return total
 
 
+@pytest.mark.figures
 def test_every_final_version_is_published_once_and_in_order(simulate: "Simulate", scan: Scanning) -> None:
     _verified(_run(simulate, range(100), scan=scan), scan.__name__)
 
@@ -213,12 +214,14 @@ def test_every_final_version_is_published_once_and_in_order_in_many_runs(simulat
     _verified(_run(simulate, range(1000, 3500), scan=scan), scan.__name__)
 
 
+@pytest.mark.figures
 def test_the_simulation_finds_an_overlap_one_second_below_the_lag(simulate: "Simulate", scan: Scanning) -> None:
     total = _run(simulate, range(300), scan=scan, overlap=7, until_caught=True)
     print(f"{scan.__name__}: caught after {total.runs} runs, lost {total.lost}, seed {total.failing}")
     assert total.lost > 0
 
 
+@pytest.mark.figures
 def test_the_simulation_kills_every_mutant_of_the_poller(
     simulate: "Simulate", scan: Scanning, mutants: dict[str, dict[str, Any]]
 ) -> None:
