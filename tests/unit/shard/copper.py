@@ -1,0 +1,185 @@
+"""A Copper account in memory: honest, unless a test says for a call what it answers."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.contract.commands import Command
+from bridge.policy.sightings import Ask, Lane, Page, Record, Stamp, Trouble, Why
+from tests.unit.shard.endings import Endings, Pulse
+
+CALL_SECONDS = 0.5
+GONE = Trouble(Why.NOT_FOUND, "Resource not found", 404)
+IN_DOUBT = Trouble(Why.IN_DOUBT, "no answer in time")
+
+Answer = Callable[[Callable[[], Any]], Any]
+"""Is given what does the honest thing and gives its answer; does it, or not."""
+
+
+def instead(answer: Any) -> Answer:
+    """Answer so and do nothing."""
+    return lambda _honest: answer
+
+
+def after(answer: Any) -> Answer:
+    """Do it, then answer so."""
+
+    def answered(honest: Callable[[], Any]) -> Any:
+        honest()
+        return answer
+
+    return answered
+
+
+def raising(problem: Exception) -> Answer:
+    """A fault of our own."""
+
+    def raised(_honest: Callable[[], Any]) -> Any:
+        raise problem
+
+    return raised
+
+
+@dataclass(frozen=True)
+class Made:
+    """A call. `at` is the loop's time when it went out."""
+
+    at: float
+    method: str
+    about: Any
+    lane: Lane
+
+
+class CopperInMemory:
+    """Satisfies the port. Nothing waits for a budget but by `admitting`."""
+
+    def __init__(self, clock: Callable[[], float], pulse: Pulse, endings: Endings) -> None:
+        self._clock = clock
+        self._pulse = pulse
+        self.endings = endings
+        self.records: dict[tuple[str, int], dict[str, Any]] = {}
+        self.script: dict[str, deque[Answer]] = defaultdict(deque)
+        """Method to what its next calls answer."""
+        self.calls: list[Made] = []
+        self.effects: list[tuple[str, str, int]] = []
+        """Action, entity and id of all that was carried out, in order."""
+        self.admitting: deque[float] = deque()
+        """Seconds that the next calls have to wait for the budget."""
+        self.late: float | None = None
+        """Seconds after which a call takes effect whose caller ends before it was carried out; None: never."""
+        self.cut_off: Callable[[], None] = lambda: None
+        """Ends the session."""
+        self._last = 1000
+
+    def keep(self, entity: str, record_id: int, **fields: Any) -> dict[str, Any]:
+        """Make or edit a record, as people do."""
+        now = int(self._clock())
+        record = self.records.get((entity, record_id), {"id": record_id, "date_created": now})
+        self.records[entity, record_id] = {**record, "date_modified": now, **fields}
+        return self.records[entity, record_id]
+
+    def made(self, method: str) -> list[Made]:
+        """The calls of one kind."""
+        return [call for call in self.calls if call.method == method]
+
+    async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
+        answer: Page | Trouble = await self._call("search", (entity, ask), lane, lambda: self._page(entity, ask))
+        return answer
+
+    async def get(self, entity: str, record_id: int, lane: Lane) -> Record | Trouble:
+        answer: Record | Trouble = await self._call(
+            "get", (entity, record_id), lane, lambda: self.records.get((entity, record_id), GONE)
+        )
+        return answer
+
+    async def find(self, entity: str, match: Mapping[str, Any], lane: Lane) -> Sequence[Record] | Trouble:
+        answer: Sequence[Record] | Trouble = await self._call(
+            "find", (entity, match), lane, lambda: self._matching(entity, match)
+        )
+        return answer
+
+    async def works(self, lane: Lane) -> Trouble | None:
+        answer: Trouble | None = await self._call("works", None, lane, lambda: None)
+        return answer
+
+    async def admit(self, lane: Lane, *, deadline: float | None) -> bool:
+        seconds = self.admitting.popleft() if self.admitting else 0.0
+        left = seconds if deadline is None else min(seconds, deadline - self._clock())
+        await asyncio.sleep(max(0.0, left))
+        return left == seconds
+
+    async def execute(self, command: Command, *, deadline: float | None) -> Any | Trouble:
+        if deadline is not None and self._clock() > deadline:
+            return Trouble(Why.EXPIRED, "too late to be sent")
+        return await self._call("execute", command, Lane.COMMANDS, lambda: self._carried_out(command))
+
+    async def _call(self, method: str, about: Any, lane: Lane, honest: Callable[[], Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        self.calls.append(Made(loop.time(), method, about, lane))
+        self._pulse.beat()
+        if self.endings.due(f"before a call: {method}"):
+            if self.late is not None and method == "execute":
+                loop.call_later(self.late, honest)
+            await self._end()
+        await asyncio.sleep(CALL_SECONDS / 2)
+        answer = self.script[method].popleft()(honest) if self.script[method] else honest()
+        if self.endings.due(f"a call that nobody has heard the answer of: {method}"):
+            await self._end()
+        await asyncio.sleep(CALL_SECONDS / 2)
+        return answer
+
+    async def _end(self) -> None:
+        self.cut_off()
+        await asyncio.Event().wait()
+
+    def _page(self, entity: str, ask: Ask) -> Page:
+        stamp = ask.stamp.value
+        low, high = ask.at_least or 0, ask.at_most or 1 << 62
+        rows = [row for (kind, _), row in self.records.items() if kind == entity and low <= row[stamp] <= high]
+        rows.sort(key=lambda row: (row[stamp], row["id"]), reverse=ask.descending)
+        first = (ask.page - 1) * ask.size
+        return Page(tuple(rows[first : first + ask.size]), len(rows), int(self._clock()))
+
+    def _matching(self, entity: str, match: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [row for (kind, _), row in self.records.items() if kind == entity and row.get("email") == match["value"]]
+
+    def _carried_out(self, command: Command) -> Any:
+        act: Callable[[Command], Any] = getattr(self, f"_{command.action.replace('-', '_')}")
+        answer = act(command)
+        if command.action in {"create", "update", "delete", "upsert", "convert"} and not isinstance(answer, Trouble):
+            record_id = command.record_id or answer["id"]
+            self.effects.append((command.action, command.entity, record_id))
+        self._pulse.beat()
+        return answer
+
+    def _create(self, command: Command) -> Any:
+        self._last += 1
+        return self.keep(command.entity, self._last, **command.data)
+
+    def _update(self, command: Command) -> Any:
+        there = (command.entity, command.record_id) in self.records
+        return self.keep(command.entity, command.record_id or 0, **command.data) if there else GONE
+
+    def _delete(self, command: Command) -> Any:
+        gone = self.records.pop((command.entity, command.record_id or 0), None)
+        return GONE if gone is None else {"id": command.record_id, "is_deleted": True}
+
+    def _get(self, command: Command) -> Any:
+        return self.records.get((command.entity, command.record_id or 0), GONE)
+
+    def _search(self, command: Command) -> Any:
+        return list(self._page(command.entity, Ask(Stamp.MODIFIED)).records)
+
+    def _upsert(self, command: Command) -> Any:
+        found = self._matching(command.entity, command.match or {})
+        if found:
+            return self.keep(command.entity, found[0]["id"], **command.data)
+        return self._create(command)
+
+    def _convert(self, command: Command) -> Any:
+        if self.records.pop((command.entity, command.record_id or 0), None) is None:
+            return GONE
+        self._last += 1
+        return {"id": 0, "person": self.keep("person", self._last, name="Converted"), "company": None}
