@@ -65,6 +65,7 @@ class CopperInMemory:
         self.calls: list[Made] = []
         self.effects: list[tuple[str, str, int]] = []
         """Action, entity and id of all that was carried out, in order."""
+        self.admitted: list[Lane] = []
         self.admitting: deque[float] = deque()
         """Seconds that the next calls have to wait for the budget."""
         self.late: float | None = None
@@ -105,6 +106,7 @@ class CopperInMemory:
         return answer
 
     async def admit(self, lane: Lane, *, deadline: float | None) -> bool:
+        self.admitted.append(lane)
         seconds = self.admitting.popleft() if self.admitting else 0.0
         left = seconds if deadline is None else min(seconds, deadline - self._clock())
         await asyncio.sleep(max(0.0, left))
@@ -182,4 +184,4 @@ class CopperInMemory:
         if self.records.pop((command.entity, command.record_id or 0), None) is None:
             return GONE
         self._last += 1
-        return {"id": 0, "person": self.keep("person", self._last, name="Converted"), "company": None}
+        return {"person": self.keep("person", self._last, name="Converted"), "company": None}

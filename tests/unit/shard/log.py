@@ -1,6 +1,7 @@
 """Kafka's side of a shard in memory: a log that survives everything, and the ports that read and write it."""
 
 import asyncio
+from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ class Log:
     """Committed records. Every transaction leaves a marker, which takes an offset too."""
 
     def __init__(self, shard: int, clock: Callable[[], float], pulse: Pulse) -> None:
-        self._shard = shard
+        self.shard = shard
         self._clock = clock
         self._pulse = pulse
         self._partitions: dict[tuple[str, int], list[Incoming]] = defaultdict(list)
@@ -43,17 +44,17 @@ class Log:
             self._ends[partition] += 1
         self.transactions.append(kept)
         self._tell()
-        return {topic: self._ends[topic, number] for topic, number in touched if number == self._shard}
+        return {topic: self._ends[topic, number] for topic, number in touched if number == self.shard}
 
     def of(self, topic: str, partition: int | None = None) -> list[Incoming]:
         """A partition's records, ours unless said otherwise."""
-        return self._partitions[topic, self._shard if partition is None else partition]
+        return self._partitions[topic, self.shard if partition is None else partition]
 
     def end(self, topic: str) -> int:
-        return self._ends[topic, self._shard]
+        return self._ends[topic, self.shard]
 
     def _append(self, record: Outgoing) -> Incoming:
-        partition = self._shard if record.partition is None else record.partition
+        partition = self.shard if record.partition is None else record.partition
         where = (record.topic, partition)
         position = Position(record.topic, partition, self._ends[where])
         self._ends[where] += 1
@@ -133,8 +134,7 @@ class LedgerInMemory:
                 self._work.clear()
                 while self._queue:
                     await self._transact()
-                if self.broken is not None:
-                    raise self.broken
+                self._heed()
                 self._idle.set()
         except SessionEnded as problem:
             self._end(problem)
@@ -142,6 +142,10 @@ class LedgerInMemory:
         except BaseException:
             self._end(SessionEnded(Ending.BROKEN, "the ledger was cancelled"))
             raise
+
+    def _heed(self) -> None:
+        if self.broken is not None:
+            raise self.broken
 
     def _end(self, problem: SessionEnded) -> None:
         self._ended = self._ended or problem
@@ -208,21 +212,25 @@ class IntakeInMemory:
         log.arrived.append(self._soon)
 
     def open(self, shard: int, progress: Callable[[], Mapping[str, int]], sinks: Mapping[str, Sink]) -> None:
+        assert shard == self._log.shard
         self._progress = progress
         self._sinks = dict(sinks)
         self._next = {topic: progress().get(topic, 0) for topic in sinks}
         self._soon()
 
     def close(self, shard: int) -> None:
+        assert shard == self._log.shard
         self._sinks = {}
         self._held = set()
 
     def hold(self, topic: str, shard: int) -> None:
+        assert shard == self._log.shard
         if topic not in self._held:
             self._held.add(topic)
             self.told.append(("hold", topic))
 
     def release(self, topic: str, shard: int) -> None:
+        assert shard == self._log.shard
         if topic in self._held:
             self._held.discard(topic)
             self.told.append(("release", topic))
@@ -238,7 +246,8 @@ class IntakeInMemory:
 
     def _deliver(self) -> None:
         for topic, sink in list(self._sinks.items()):
-            fresh = [record for record in self._log.of(topic) if record.position.offset >= self._next[topic]]
+            records = self._log.of(topic)
+            fresh = records[bisect_left(records, self._next[topic], key=lambda record: record.position.offset) :]
             if fresh and topic not in self._held:
                 self._next[topic] = fresh[-1].position.offset + 1
                 sink(fresh)
@@ -280,11 +289,11 @@ class MembershipInMemory:
     """Says what it is told to, then that the shard is ours."""
 
     answers: deque[bool] = field(default_factory=deque)
-    asked: int = 0
+    asked: list[int] = field(default_factory=list)
 
     async def holds(self, shard: int) -> bool:
         await asyncio.sleep(0)
-        self.asked += 1
+        self.asked.append(shard)
         return self.answers.popleft() if self.answers else True
 
 

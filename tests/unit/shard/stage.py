@@ -1,0 +1,231 @@
+"""A shard with everything in memory around it, and what a test says and asks about it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bridge.contract.catalogue import CATALOGUE
+from bridge.contract.commands import Command, Malformed, encode
+from bridge.contract.failures import Code
+from bridge.contract.notices import Notice, notice_record
+from bridge.contract.records import Headers, Incoming, Outgoing, Position
+from bridge.contract.replies import Reply
+from bridge.contract.sharding import shard_of
+from bridge.contract.topics import TopicNames
+from bridge.policy.changes import Verdict
+from bridge.policy.settling import Waits
+from bridge.policy.sightings import Trouble, Via
+from bridge.shard.attempting import Attempting
+from bridge.shard.concluding import Concluding
+from bridge.shard.executing import Executing, Served
+from bridge.shard.memory import Memory
+from bridge.shard.noticing import Noticing
+from bridge.shard.polling import Polled, Polling
+from bridge.shard.ports import Ledger
+from bridge.shard.publishing import Publishing
+from bridge.shard.session import Flow, Inlet
+from tests.unit.shard.copper import CopperInMemory
+from tests.unit.shard.endings import Endings, Pulse
+from tests.unit.shard.log import IntakeInMemory, LedgerInMemory, Log, RepliesInMemory
+
+NAMES = TopicNames()
+ACCOUNT = "acme"
+PARTITIONS = 4
+SHARD = shard_of(ACCOUNT, PARTITIONS)
+EPOCH = 1_790_000_000
+WAITS = Waits(timeout=20.0, lateness=60.0, index_lag=120.0)
+OVERLAP = 120
+FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
+TOPICS = {
+    **{NAMES.state(entity): ("state", entity) for entity in FOLLOWED},
+    NAMES.cursors: ("cursor", ""),
+    NAMES.journal: ("journal", ""),
+}
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A reply that was read back. `at` is Unix seconds."""
+
+    record: Incoming
+    status: str
+    code: str | None
+    value: dict[str, Any]
+    at: float
+
+    @property
+    def offset(self) -> int:
+        """Of the command that it answers."""
+        return int(self.value["command"]["offset"])
+
+
+class Stage:
+    """One shard. `restarted` gives another life of it over the same log."""
+
+    def __init__(self, folder: Path, log: Log | None = None, endings: Endings | None = None) -> None:
+        began = asyncio.get_running_loop().time()
+        self.clock: Callable[[], float] = lambda: EPOCH - began + asyncio.get_running_loop().time()
+        self.pulse = Pulse()
+        self.endings = endings or Endings(self.pulse)
+        self.log = log or Log(SHARD, self.clock, self.pulse)
+        self.folder = folder
+        self.memory = Memory(folder / "shard.sqlite", {"shard": str(SHARD)}, TOPICS, self.clock)
+        self.copper = CopperInMemory(self.clock, self.pulse, self.endings)
+        self.ledger = LedgerInMemory(self.log, self.memory, self.endings)
+        self.intake = IntakeInMemory(self.log)
+        self.replies = RepliesInMemory()
+        self.verdicts: list[tuple[str, Via, Verdict]] = []
+        self.answered: list[tuple[Command | Malformed, Reply]] = []
+        self.buried: list[Code] = []
+        self.unexpected: list[BaseException] = []
+        self.scans: list[Trouble | None] = []
+        self.followed: list[str] = []
+
+    # ------------------------------------------------------------------------------------------------ flows
+
+    def publishing(self) -> Publishing:
+        def observe(entity: str, via: Via, verdict: Verdict) -> None:
+            self.verdicts.append((entity, via, verdict))
+
+        return Publishing(self.memory, NAMES, SHARD, self.clock, observe)
+
+    def executing(
+        self,
+        ledger: Ledger | None = None,
+        *,
+        allow_delete: bool = True,
+        fenced_at: float | None = None,
+        at_once: int = 16,
+        accounts: Sequence[str] = (ACCOUNT,),
+    ) -> Executing:
+        ledger, publishing = ledger or self.ledger, self.publishing()
+        coppers = dict.fromkeys(accounts, self.copper)
+        attempting = Attempting(
+            coppers=coppers,
+            ledger=ledger,
+            publishing=publishing,
+            waits=WAITS,
+            allow_delete=allow_delete,
+            fenced_at=asyncio.get_running_loop().time() if fenced_at is None else fenced_at,
+            jitter=lambda: 0.0,
+            slots={ACCOUNT: asyncio.Semaphore(at_once)},
+        )
+
+        def answered(command: Command | Malformed, reply: Reply) -> None:
+            self.answered.append((command, reply))
+            self.pulse.beat()
+
+        concluding = Concluding(ledger, publishing, self.replies, OVERLAP, answered, self.buried.append)
+        served = Served(coppers, PARTITIONS, ("copper.*.replies", "*.copper-replies"))
+        return Executing(served, self.intake, attempting, concluding, self.unexpected.append)
+
+    def polling(
+        self,
+        entity: str = "company",
+        ledger: Ledger | None = None,
+        *,
+        every: float = 15.0,
+        deep_every: float = 300.0,
+        backfill: bool = False,
+    ) -> Polling:
+        polled = Polled(ACCOUNT, entity, entity not in {"company", "person"}, every, deep_every, OVERLAP, backfill)
+
+        def observe(_polled: Polled, trouble: Trouble | None) -> None:
+            self.scans.append(trouble)
+            self.pulse.beat()
+
+        return Polling(
+            polled,
+            self.copper,
+            ledger or self.ledger,
+            self.publishing(),
+            observe,
+            lambda each: self.followed.append(each.entity),
+        )
+
+    def noticing(self, ledger: Ledger | None = None) -> Noticing:
+        return Noticing({ACCOUNT: self.copper}, OVERLAP, ledger or self.ledger, self.publishing(), self.intake)
+
+    @asynccontextmanager
+    async def at_work(self, *inlets: Inlet, plain: Sequence[Flow] = ()) -> AsyncGenerator[asyncio.Event]:
+        """The flows at work; setting the event, or leaving, stops them as a session does."""
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(self.ledger.run())
+            reading = [group.create_task(flow.run()) for flow in plain]
+            taking = [group.create_task(inlet.run(stop)) for inlet in inlets]
+            await asyncio.sleep(0)
+            self.intake.open(
+                SHARD,
+                lambda: {topic: next_ for inlet in inlets for topic, next_ in inlet.positions().items()},
+                {topic: sink for inlet in inlets for topic, sink in inlet.sinks().items()},
+            )
+            yield stop
+            stop.set()
+            self.intake.close(SHARD)
+            for task in reading:
+                task.cancel()
+            if taking:
+                await asyncio.wait(taking)
+            await self.ledger.drained()
+            writing.cancel()
+        self.ledger = LedgerInMemory(self.log, self.memory, self.endings)
+
+    async def until(self, fact: Callable[[], object], within: float = 100_000.0) -> None:
+        await self.pulse.until(fact, within)
+
+    # ------------------------------------------------------------------------------------------------ speaking
+
+    def send(self, action: str, entity: str = "company", *, key: bytes | None = b"acme", **members: Any) -> Position:
+        """A command, as a caller puts it there."""
+        value, headers = encode(action, **members)
+        return self.put(NAMES.commands(entity), value, headers, key=key)
+
+    def put(self, topic: str, value: bytes | None, headers: Headers = (), *, key: bytes | None = b"acme") -> Position:
+        """Any record in our partition."""
+        return self.log.put(Outgoing(topic, SHARD, key, value, headers))
+
+    def notify(self, event: str, *ids: int, entity: str = "company", account: str = ACCOUNT) -> Position:
+        """A webhook notice, as the public side keeps it."""
+        notice = Notice(account, entity, event, ids, round(self.clock() * 1000))
+        record = notice_record(notice, NAMES, PARTITIONS)
+        return self.put(record.topic, record.value)
+
+    # ------------------------------------------------------------------------------------------------ asking
+
+    def replied(self, entity: str = "company", topic: str | None = None) -> list[Answered]:
+        """The replies, in the order of the log."""
+        return [_answered(record) for record in self.log.of(topic or NAMES.replies(entity))]
+
+    def events(self, kind: str = "changes", entity: str = "company") -> list[dict[str, Any]]:
+        """The events of a topic, in order."""
+        return [orjson.loads(record.value or b"null") for record in self.log.of(NAMES.event(entity, kind))]
+
+    def cursor(self, key: str) -> Any:
+        return self.memory.known.cursor(key)
+
+    def journal(self) -> list[tuple[str, str | None]]:
+        """Command id and state of each entry, None for one that was taken back."""
+        return [
+            ((record.key or b"").decode().partition("/")[2], orjson.loads(record.value or b"null") and _state(record))
+            for record in self.log.of(NAMES.journal)
+        ]
+
+    def called(self, method: str) -> list[Any]:
+        """What the calls of one kind were about."""
+        return [call.about for call in self.copper.made(method)]
+
+
+def _state(record: Incoming) -> str:
+    return str(orjson.loads(record.value or b"null")["state"])
+
+
+def _answered(record: Incoming) -> Answered:
+    value = orjson.loads(record.value or b"null")
+    code = None if value["error"] is None else value["error"]["type"]
+    return Answered(record, value["status"], code, value, record.timestamp_ms / 1000)
