@@ -99,11 +99,19 @@ async def own(parts: Parts, stop: asyncio.Event) -> None:
     while not stop.is_set():
         started = loop.time()
         ending, detail = await _session(parts, stop)
+        _heed_cancellation()
         parts.ended(parts.shard, ending, detail)
         if ending in (Ending.STOPPED, Ending.LOST):
             return
         in_a_row = 0 if loop.time() - started > STEADY_SECONDS else in_a_row + 1
         await asyncio.sleep(pause_after(ending, in_a_row))
+
+
+def _heed_cancellation() -> None:
+    """A group in which a task fails while the group is being cancelled raises the failure alone: `TaskGroup`'s way."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _session(parts: Parts, stop: asyncio.Event) -> tuple[Ending, str]:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 SOCKETS_SECONDS = 0.02
 """Real seconds that sockets and pipes are given, before a loop that has any takes it that nothing is coming."""
 
+STUCK_SECONDS = 20.0
+"""Real seconds after which nobody is believed to wake the loop any more."""
+
 
 class VirtualSelector(selectors.DefaultSelector):
     """Waits for nothing that takes time: when nothing is ready, the clock moves on to when the loop wants to wake.
@@ -18,9 +21,17 @@ class VirtualSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         only_itself = len(self.get_map()) == 1  # the loop's own pipe, by which threads wake it
-        ready = super().select(timeout if timeout is None else min(timeout, 0.0 if only_itself else SOCKETS_SECONDS))
-        if not ready and timeout is not None:
+        if timeout is None:
+            return self._in_earnest()
+        ready = super().select(min(timeout, 0.0 if only_itself else SOCKETS_SECONDS))
+        if not ready:
             self.now += max(0.0, timeout)
+        return ready
+
+    def _in_earnest(self) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(STUCK_SECONDS)
+        if not ready:
+            raise RuntimeError(f"everything waits, and in {STUCK_SECONDS:.0f} real seconds nothing has come")
         return ready
 
 

@@ -145,7 +145,8 @@ class CopperInMemory:
         return Page(tuple(rows[first : first + ask.size]), len(rows), int(self._clock()))
 
     def _matching(self, entity: str, match: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return [row for (kind, _), row in self.records.items() if kind == entity and row.get("email") == match["value"]]
+        leads = [row for (kind, _), row in self.records.items() if kind == entity]
+        return [row for row in leads if (row.get("email") or {}).get("email") == match["value"]]
 
     def _carried_out(self, command: Command) -> Any:
         act: Callable[[Command], Any] = getattr(self, f"_{command.action.replace('-', '_')}")

@@ -1,7 +1,7 @@
 """A shard with everything in memory around it, and what a test says and asks about it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from bridge.contract.replies import Reply
 from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
 from bridge.policy.changes import Verdict
+from bridge.policy.sessions import Ending
 from bridge.policy.settling import Waits
 from bridge.policy.sightings import Trouble, Via
 from bridge.shard.attempting import Attempting
@@ -28,10 +29,17 @@ from bridge.shard.noticing import Noticing
 from bridge.shard.polling import Polled, Polling
 from bridge.shard.ports import Ledger
 from bridge.shard.publishing import Publishing
-from bridge.shard.session import Flow, Inlet
+from bridge.shard.session import Flow, Flows, Inlet, Parts, Retention
 from tests.unit.shard.copper import CopperInMemory
 from tests.unit.shard.endings import Endings, Pulse
-from tests.unit.shard.log import IntakeInMemory, LedgerInMemory, Log, RepliesInMemory
+from tests.unit.shard.log import (
+    ChangelogInMemory,
+    IntakeInMemory,
+    LedgerInMemory,
+    Log,
+    MembershipInMemory,
+    RepliesInMemory,
+)
 
 NAMES = TopicNames()
 ACCOUNT = "acme"
@@ -65,26 +73,34 @@ class Answered:
 
 
 class Stage:
-    """One shard. `restarted` gives another life of it over the same log."""
+    """One life of a shard; with `before`, another one in the same world: clock, log and Copper are that one's."""
 
-    def __init__(self, folder: Path, log: Log | None = None, endings: Endings | None = None) -> None:
+    def __init__(self, folder: Path, before: "Stage | None" = None, endings: Endings | None = None) -> None:
         began = asyncio.get_running_loop().time()
         self.clock: Callable[[], float] = lambda: EPOCH - began + asyncio.get_running_loop().time()
         self.pulse = Pulse()
+        if before is not None:
+            self.clock, self.pulse = before.clock, before.pulse
         self.endings = endings or Endings(self.pulse)
-        self.log = log or Log(SHARD, self.clock, self.pulse)
-        self.folder = folder
+        self.log: Log = Log(SHARD, self.clock, self.pulse) if before is None else before.log
         self.memory = Memory(folder / "shard.sqlite", {"shard": str(SHARD)}, TOPICS, self.clock)
-        self.copper = CopperInMemory(self.clock, self.pulse, self.endings)
+        fresh = CopperInMemory(self.clock, self.pulse, self.endings)
+        self.copper: CopperInMemory = fresh if before is None else before.copper
+        self.copper.endings = self.endings
         self.ledger = LedgerInMemory(self.log, self.memory, self.endings)
         self.intake = IntakeInMemory(self.log)
         self.replies = RepliesInMemory()
+        self.changelog = ChangelogInMemory(self.log, list(TOPICS))
+        self.membership = MembershipInMemory()
         self.verdicts: list[tuple[str, Via, Verdict]] = []
         self.answered: list[tuple[Command | Malformed, Reply]] = []
         self.buried: list[Code] = []
         self.unexpected: list[BaseException] = []
         self.scans: list[Trouble | None] = []
         self.followed: list[str] = []
+        self.opened = 0
+        self.ended: list[tuple[Ending, str, float]] = []
+        """How each session ended, and when, loop time."""
 
     # ------------------------------------------------------------------------------------------------ flows
 
@@ -178,6 +194,40 @@ class Stage:
 
     async def until(self, fact: Callable[[], object], within: float = 100_000.0) -> None:
         await self.pulse.until(fact, within)
+
+    def parts(self, flows: Callable[[Ledger, float], Flows]) -> Parts:
+        """What a session over this stage is made of. A ledger that is made becomes the stage's."""
+
+        def ledger(_intact: Callable[[], Awaitable[bool]]) -> LedgerInMemory:
+            self.ledger = LedgerInMemory(self.log, self.memory, self.endings)
+            return self.ledger
+
+        def ended(_shard: int, how: Ending, detail: str) -> None:
+            self.ended.append((how, detail, asyncio.get_running_loop().time()))
+            self.pulse.beat()
+
+        def opened(_shard: int) -> None:
+            self.opened += 1
+            self.pulse.beat()
+
+        return Parts(
+            shard=SHARD,
+            memory=self.memory,
+            ledger=ledger,
+            changelog=self.changelog,
+            intake=self.intake,
+            input_ends=self._input_ends,
+            membership=self.membership,
+            flows=flows,
+            retention=Retention(journal=30 * 86400.0, tombstones=7 * 86400.0),
+            clock=self.clock,
+            opened=opened,
+            ended=ended,
+        )
+
+    async def _input_ends(self) -> Mapping[str, int]:
+        await asyncio.sleep(0)
+        return {topic: self.log.end(topic) for topic in [*map(NAMES.commands, CATALOGUE.entities), NAMES.inbox]}
 
     # ------------------------------------------------------------------------------------------------ speaking
 

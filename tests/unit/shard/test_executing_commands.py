@@ -131,7 +131,7 @@ async def test_deletes_can_be_switched_off(stage: Stage) -> None:
 
 
 async def test_a_convert_publishes_the_lead_as_deleted_and_what_it_became_as_created(stage: Stage) -> None:
-    stage.copper.keep("lead", 7, name="A lead", email="a@b.example")
+    stage.copper.keep("lead", 7, name="A lead", email={"email": "a@b.example"})
     async with stage.at_work(stage.executing()):
         stage.send("convert", entity="lead", record_id=7)
         await stage.until(lambda: stage.replied("lead"))
@@ -471,7 +471,7 @@ async def test_an_attempt_found_in_the_journal_is_looked_for_only_when_the_truth
     stage: Stage, action: dict[str, Any], entity: str, look: str, wait: float
 ) -> None:
     """The predecessor's call may go out until we fenced it, and take effect as late as any call may after that."""
-    stage.copper.keep(entity, 7, name="New", email="a@b.example")
+    stage.copper.keep(entity, 7, name="New", email={"email": "a@b.example"})
     _attempted(stage, stage.send(**action, entity=entity, command_id="c-1"))
     await asyncio.sleep(5)
     fenced_at = _loop_time()
