@@ -13,6 +13,9 @@ from bridge.contract.records import Incoming, Outgoing
 from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
 
+LARGEST_ID = (1 << 63) - 1
+"""Ids are positive and have 63 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -42,12 +45,13 @@ def read_notice(record: Incoming) -> Notice | None:
     """The notice of an inbox record; None for anything that this bridge did not write."""
     try:
         value: Any = orjson.loads(record.value or b"")
-        return Notice(
+        notice = Notice(
             str(value["account"]),
             str(value["entity"]),
             str(value["event"]),
             tuple(int(record_id) for record_id in value["ids"]),
             int(value["happened_ms"]),
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
+    return notice if notice.ids and all(0 < record_id <= LARGEST_ID for record_id in notice.ids) else None
