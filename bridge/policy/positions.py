@@ -47,5 +47,7 @@ class Positions:
         """A delivered record is done with."""
         del self._open[offset]
         self._finished.add(offset)
+        while not self._open and self._end in self._finished:  # since before a restart: it is not delivered again
+            self._end += 1
         first = self.next
         self._finished = {each for each in self._finished if each >= first}  # `first` itself may be known from before
