@@ -1,0 +1,266 @@
+"""Polling: the snapshot, the live scans, the deep pass, and what happens when Copper gives trouble."""
+
+import asyncio
+from itertools import pairwise
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge.policy.sightings import Ask, Lane, Page, Stamp, Trouble, Why
+from bridge.shard.cursors import read_scan
+from bridge.shard.polling import DEEP_SECONDS, LONGEST_PAUSE_SECONDS
+from tests.unit.shard.copper import GONE, instead
+from tests.unit.shard.stage import ACCOUNT, EPOCH, NAMES, OVERLAP, SHARD, Stage
+
+KEY = f"scan/{ACCOUNT}/task"
+RATE_LIMITED = Trouble(Why.RATE_LIMITED, "Too many requests", 429)
+
+
+def _asks(stage: Stage, stamp: Stamp | None = None, entity: str = "task") -> list[Ask]:
+    return [ask for kind, ask in stage.called("search") if kind == entity and stamp in {None, ask.stamp}]
+
+
+def _names(stage: Stage, kind: str = "changes", entity: str = "task") -> list[tuple[str, str]]:
+    return [(event["op"], (event["after"] or event["before"])["name"]) for event in stage.events(kind, entity)]
+
+
+async def _polled(stage: Stage, scans: int, entity: str = "task", **how: Any) -> None:
+    """Poll until so many scans have ended, counted over the life of the stage."""
+    async with stage.at_work(plain=[stage.polling(entity, **how)]):
+        await stage.until(lambda: len(stage.scans) >= scans)
+
+
+def _page(stage: Stage, *records: dict[str, Any], total: int | None = None) -> Page:
+    return Page(records, len(records) if total is None else total, int(stage.clock()))
+
+
+async def test_what_there_is_comes_first_as_snapshot_rows_and_what_comes_then_as_created(stage: Stage) -> None:
+    for number in range(1, 4):
+        stage.copper.keep("task", number, name=f"old {number}")
+    await asyncio.sleep(OVERLAP + 60)
+    await _polled(stage, 1)
+    assert stage.followed == ["task"]
+    stage.copper.keep("task", 9, name="new")
+    await _polled(stage, 3)
+    assert _names(stage) == [("r", "old 1"), ("r", "old 2"), ("r", "old 3"), ("c", "new")]
+    assert _names(stage, "created") == [("c", "new")]
+    snapshot, live = _asks(stage, Stamp.CREATED), _asks(stage, Stamp.MODIFIED)
+    assert (snapshot[0].at_least, len(live) >= 2) == (0, True)
+    assert [call.lane for call in stage.copper.made("search")][:2] == [Lane.CHECKS, Lane.POLLS]
+
+
+async def test_what_was_made_within_the_overlap_before_the_first_look_is_created(stage: Stage) -> None:
+    stage.copper.keep("task", 1, name="long ago")
+    await asyncio.sleep(OVERLAP + 10)
+    stage.copper.keep("task", 2, name="just now")
+    await _polled(stage, 1)
+    assert _names(stage) == [("r", "long ago"), ("c", "just now")]
+
+
+async def test_a_backfill_publishes_what_there_is_as_created(stage: Stage) -> None:
+    stage.copper.keep("task", 1, name="old")
+    await asyncio.sleep(10_000)
+    await _polled(stage, 1, backfill=True)
+    assert _names(stage, "created") == [("c", "old")]
+
+
+async def test_a_snapshot_goes_on_at_the_page_where_it_stopped(stage: Stage) -> None:
+    for number in range(1, 501):
+        stage.copper.keep("task", number, name=f"{number}")
+        stage.copper.records["task", number] |= {"date_created": EPOCH - 10_000 + number}
+    stage.copper.script["search"].append(lambda honest: honest())
+    stage.copper.script["search"].append(lambda honest: honest())
+    stage.copper.script["search"].append(instead(RATE_LIMITED))
+    await _polled(stage, 1)
+    cursor = read_scan(stage.memory.known, ACCOUNT, "task")
+    assert cursor is not None
+    assert cursor.resume_at is not None
+    began = len(_asks(stage))
+    await _polled(stage, 2)
+    assert _asks(stage)[began].at_least == cursor.resume_at - 1
+    assert sorted(int(name) for _, name in _names(stage)) == list(range(1, 501))
+    assert stage.scans == [RATE_LIMITED, None]
+    finished = read_scan(stage.memory.known, ACCOUNT, "task")
+    assert finished is not None
+    assert (finished.resume_at, finished.followed_since) == (None, cursor.followed_since)
+
+
+async def test_the_next_scan_begins_where_the_last_began_less_the_overlap(stage: Stage) -> None:
+    stage.copper.keep("task", 1, name="one")
+    await _polled(stage, 4, every=60)
+    at = [int(EPOCH + call.at - stage.copper.calls[0].at) for call in stage.copper.made("search")]
+    lowers = [ask.at_least for ask in _asks(stage, Stamp.MODIFIED)]
+    # Copper's minimum is asked one second lower until it has proved to be inclusive
+    assert [lower + OVERLAP + 1 for lower in lowers if lower is not None] == [at[0], at[1], at[2]]
+
+
+async def test_people_and_companies_are_read_downwards_without_a_bound(stage: Stage) -> None:
+    stage.copper.keep("company", 1, name="one")
+    await _polled(stage, 2, "company")
+    *_, last = _asks(stage, entity="company")
+    assert (last.descending, last.at_least, last.stamp) == (True, None, Stamp.MODIFIED)
+
+
+async def test_an_update_is_one_event_with_the_record_before_and_after(stage: Stage) -> None:
+    stage.copper.keep("task", 1, name="one")
+    await _polled(stage, 1)
+    stage.copper.keep("task", 1, name="two")
+    await _polled(stage, 6)
+    (event,) = stage.events("updated", "task")
+    assert (event["before"]["name"], event["after"]["name"], event["changed"]) == ("one", "two", ["name"])
+    assert event["source"]["via"] == "poll"
+
+
+async def test_events_and_the_cursor_that_covers_them_are_one_transaction(stage: Stage) -> None:
+    stage.copper.keep("task", 1, name="one")
+    await _polled(stage, 1)
+    stage.copper.keep("task", 2, name="two")
+    await _polled(stage, 3)
+    for transaction in stage.log.transactions:
+        written = {record.position.topic for record in transaction}
+        assert NAMES.cursors in written
+    assert NAMES.event("task", "created") in {record.position.topic for record in stage.log.transactions[1]}
+
+
+async def test_the_deep_pass_finds_what_search_showed_too_late_and_moves_no_cursor(stage: Stage) -> None:
+    late = stage.copper.keep("task", 7, name="late")
+    del stage.copper.records["task", 7]
+    await _polled(stage, 1)
+    async with stage.at_work(plain=[stage.polling("task", deep_every=900)]):
+        await asyncio.sleep(OVERLAP + 200)
+        stage.copper.records["task", 7] = late
+        await asyncio.sleep(400)
+        assert stage.events("changes", "task") == []
+        await stage.until(lambda: stage.events("changes", "task"))
+        before = stage.cursor(KEY)
+        await asyncio.sleep(0)
+        assert stage.cursor(KEY) == before
+    assert stage.events("changes", "task")[0]["source"]["via"] == "deep"
+    deep = [
+        ask for ask, call in zip(_asks(stage), stage.copper.made("search"), strict=True) if call.lane is Lane.CHECKS
+    ]
+    assert (deep[-1].at_least or 0) < EPOCH + 900 - DEEP_SECONDS + OVERLAP
+
+
+# -------------------------------------------------------------------------------------------------------- doubt
+
+
+async def test_two_versions_of_one_second_are_told_apart_by_reading_the_record(stage: Stage) -> None:
+    one = dict(stage.copper.keep("task", 1, name="one"))
+    await _polled(stage, 1)
+    two = {**one, "name": "two"}
+    stage.copper.records["task", 1] = two
+    await _polled(stage, 2)
+    assert stage.called("get") == [("task", 1)]
+    assert _names(stage, "updated") == [("u", "two")]
+    assert stage.copper.made("get")[0].lane is Lane.POLLS
+
+
+async def test_no_cursor_passes_a_record_in_doubt(stage: Stage) -> None:
+    one = dict(stage.copper.keep("task", 1, name="one"))
+    await _polled(stage, 1)
+    before = stage.cursor(KEY)
+    stage.copper.records["task", 1] = {**one, "name": "two"}
+    stage.copper.script["get"].append(instead(RATE_LIMITED))
+    await _polled(stage, 2)
+    assert (stage.scans[-1], stage.cursor(KEY), _names(stage, "updated")) == (RATE_LIMITED, before, [])
+    await _polled(stage, 3)
+    assert stage.cursor(KEY)["lower"] > before["lower"]
+    assert _names(stage, "updated") == [("u", "two")]
+
+
+async def test_a_record_in_doubt_that_is_gone_holds_nothing_up(stage: Stage) -> None:
+    one = dict(stage.copper.keep("task", 1, name="one"))
+    await _polled(stage, 1)
+    stage.copper.records["task", 1] = {**one, "name": "two"}
+    stage.copper.script["get"].append(instead(GONE))
+    await _polled(stage, 2)
+    assert (stage.scans[-1], _names(stage, "updated"), stage.events("deleted", "task")) == (None, [], [])
+
+
+async def test_a_record_is_read_again_when_another_flow_has_learned_of_it_meanwhile(stage: Stage) -> None:
+    one = dict(stage.copper.keep("task", 1, name="one"))
+    await _polled(stage, 1)
+    stage.copper.records["task", 1] = {**one, "name": "two"}
+
+    def overtaken(honest: Any) -> Any:
+        """What we hear was true when it was asked; before we hear it, somebody else has learned what is true now."""
+        heard = honest()
+        stage.copper.records["task", 1] = {**one, "name": "three"}
+        stage.notify("updated", 1, entity="task")
+        return heard
+
+    stage.copper.script["get"].append(overtaken)
+    noticing = stage.noticing()
+    polling = stage.polling("task")
+    async with stage.at_work(noticing, plain=[polling]):
+        await stage.until(lambda: len(stage.scans) >= 3)
+    assert _names(stage, "updated")[-1] == ("u", "three")
+    assert len({orjson.dumps(event["after"]) for event in stage.events("updated", "task")}) == len(
+        stage.events("updated", "task")
+    )
+
+
+async def test_a_stale_hit_of_the_index_is_no_event(stage: Stage) -> None:
+    old = dict(stage.copper.keep("task", 1, name="old"))
+    await asyncio.sleep(10)
+    stage.copper.keep("task", 1, name="new")
+    await _polled(stage, 1)
+    stage.copper.script["search"].append(instead(_page(stage, old)))
+    await _polled(stage, 2)
+    assert _names(stage) == [("c", "new")]
+    assert "stale" in [str(verdict) for _, _, verdict in stage.verdicts]
+
+
+# ------------------------------------------------------------------------------------------------------- trouble
+
+
+async def test_trouble_is_told_and_asked_again_after_longer_and_longer_pauses(stage: Stage) -> None:
+    stage.copper.script["search"].extend([instead(RATE_LIMITED)] * 9)
+    await _polled(stage, 10)
+    assert stage.scans == [RATE_LIMITED] * 9 + [None]
+    at = [call.at for call in stage.copper.made("search")]
+    pauses = [round(later - earlier) for earlier, later in pairwise(at[:10])]
+    assert pauses == [15, 15, 15, 16, 32, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, 60, 60]
+    assert stage.cursor(KEY) is not None
+
+
+async def test_a_page_that_could_not_be_had_leaves_the_live_cursor_where_it_was(stage: Stage) -> None:
+    stage.copper.keep("task", 1, name="one")
+    await _polled(stage, 1)
+    before = stage.cursor(KEY)
+    stage.copper.script["search"].append(instead(RATE_LIMITED))
+    await _polled(stage, 2)
+    assert stage.cursor(KEY) == before
+
+
+async def test_a_snapshot_not_shown_to_be_whole_is_read_a_second_time_and_then_it_is_done(stage: Stage) -> None:
+    """More records in one second than a page holds, and a total that is never reached."""
+    stage.copper.keep("task", 1, name="one")
+    crowd = tuple(
+        {"id": number, "name": f"{number}", "date_created": EPOCH - 5000, "date_modified": EPOCH - 5000}
+        for number in range(1, 201)
+    )
+
+    def crowded(_honest: Any) -> Page:
+        _, ask = stage.called("search")[-1]
+        rows = crowd if ask.at_least <= EPOCH - 5000 and ask.page == 1 else ()
+        return Page(rows[: ask.size], 9999 if rows else 0, int(stage.clock()))
+
+    stage.copper.script["search"].extend([crowded] * 5000)
+    await _polled(stage, 2)
+    firsts = [ask for ask in _asks(stage, Stamp.CREATED) if ask.at_least == 0 and ask.size == 200]
+    cursor = read_scan(stage.memory.known, ACCOUNT, "task")
+    assert cursor is not None
+    assert (cursor.resume_at, len(firsts)) == (None, 2)
+    assert stage.log.of(NAMES.state("task"))[0].position.partition == SHARD
+
+
+@pytest.mark.parametrize("every", [5.0, 60.0])
+async def test_scans_begin_at_equal_intervals_however_long_they_take(stage: Stage, every: float) -> None:
+    for number in range(1, 4):
+        stage.copper.keep("task", number, name=f"{number}")
+    await _polled(stage, 5, every=every)
+    at = [call.at for call in stage.copper.made("search")]
+    assert [round(later - earlier, 6) for earlier, later in pairwise(at)] == [every] * 4
