@@ -1,0 +1,14 @@
+from collections.abc import Iterator
+
+import pytest
+
+from bridge.app.observing import Observing
+from bridge.telemetry import logs
+
+
+@pytest.fixture
+def observing(capsys: pytest.CaptureFixture[str]) -> Iterator[Observing]:
+    """Fresh, telling everything as JSON."""
+    logs.configure("debug", "json")
+    yield Observing()
+    capsys.readouterr()
