@@ -67,7 +67,6 @@ SCENARIOS = (
     Scenario("get", [{"action": "get", "record_id": 1001, "command_id": "c-1"}]),
     Scenario("poll", polls=["company"], edits=_edited, events={"company.updated": 1, "company.created": 1}),
     Scenario("first poll", polls=["person"], edits=_people, events={"person.changes": 3}),
-    Scenario("update while polling", [UPDATE], polls=["company"], events={"company.updated": 1}),
     Scenario("refused", [{"action": "explode"}], statuses=frozenset({"failed"})),
 )  # fmt: skip
 EFFECTS = {"create", "update", "delete", "upsert", "convert"}
