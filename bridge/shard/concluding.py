@@ -124,7 +124,7 @@ class Concluding:
         letter = dead_letter(command.record, command.failure, 0, names, command.entity, shard)
         if not letter.fits(LARGEST_LETTER):
             letter = replace(letter, value=b"", headers=(*letter.headers[-11:], ("copper-bridge-truncated", b"true")))
-        draft.add(letter)
+        draft.add(letter if letter.fits(LARGEST_LETTER) else replace(letter, key=None))
 
     def _finish(self, draft: Draft, position: Position, positions: Positions) -> None:
         positions.finish(position.offset)
@@ -154,8 +154,11 @@ def _without_answer(command: Command, reply: Reply) -> Reply:
 
 
 def _addressed(command: Command | Malformed, reply: Reply, names: TopicNames, shard: int) -> Outgoing:
-    """The reply's record; correlation headers that make it too large are not echoed."""
+    """The reply's record; what makes it too large is not echoed: first the correlation, then the key.
+
+    A broker measures a record compressed, so a command may hold more than any record of ours may.
+    """
     record = reply_record(command, reply, names, shard)
-    if record.fits():
-        return record
-    return reply_record(replace(command, reply=replace(command.reply, correlation=())), reply, names, shard)
+    if not record.fits():
+        record = reply_record(replace(command, reply=replace(command.reply, correlation=())), reply, names, shard)
+    return record if record.fits() else replace(record, key=None)

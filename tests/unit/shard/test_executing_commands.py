@@ -563,6 +563,19 @@ async def test_correlation_that_makes_a_reply_too_large_is_not_echoed(stage: Sta
     assert stage.replied()[0].record.header("correlation-id") is None
 
 
+@pytest.mark.parametrize(
+    ("value", "status"), [(b'{"action": "update", "id": 7, "data": {"name": "A"}}', "succeeded"), (b"{", "failed")]
+)
+async def test_a_key_that_no_reply_can_carry_is_left_out(stage: Stage, value: bytes, status: str) -> None:
+    """A batch is measured compressed: a record may come in that is larger than any that may go out."""
+    stage.copper.keep("company", 7, name="Tideglass")
+    async with stage.at_work(stage.executing()):
+        stage.put(TOPIC, value, key=b"x" * 3 * LARGEST_RECORD)
+        await stage.until(stage.replied)
+    assert (stage.replied()[0].status, stage.replied()[0].record.key) == (status, None)
+    assert [letter.key for letter in stage.log.of(NAMES.dead_letters("company"))] == [None] * (status == "failed")
+
+
 async def test_a_command_in_the_wrong_partition_is_moved_with_its_position_and_keeps_its_identity(
     stage: Stage,
 ) -> None:
