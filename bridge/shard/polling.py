@@ -214,3 +214,5 @@ def _advance(scan: Scan, page: Page) -> Step | ScanEnd:
     except StopIteration as end:
         ended: ScanEnd = end.value
         return ended
+    except ValueError as nonsense:
+        raise ScanFailed(Trouble(Why.UNREADABLE, str(nonsense))) from None

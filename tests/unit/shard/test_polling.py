@@ -226,6 +226,16 @@ async def test_trouble_is_told_and_asked_again_after_longer_and_longer_pauses(st
     assert stage.cursor(KEY) is not None
 
 
+async def test_an_answer_that_makes_no_sense_is_trouble_of_that_scan_alone(stage: Stage) -> None:
+    """Rows below the bound that was asked for."""
+    stage.copper.keep("task", 1, name="one")
+    await _polled(stage, 1)
+    row = {"id": 9, "name": "odd", "date_created": 5, "date_modified": 5}
+    stage.copper.script["search"].append(instead(_page(stage, row, total=1000)))
+    await _polled(stage, 3)
+    assert [trouble and trouble.why for trouble in stage.scans] == [None, Why.UNREADABLE, None]
+
+
 async def test_a_page_that_could_not_be_had_leaves_the_live_cursor_where_it_was(stage: Stage) -> None:
     stage.copper.keep("task", 1, name="one")
     await _polled(stage, 1)
