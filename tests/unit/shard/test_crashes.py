@@ -138,7 +138,7 @@ class World:
         def flows(ledger: Ledger, fenced_at: float) -> Flows:
             stage.copper.cut_off = lambda: stage.ledger.fail(SessionEnded(Ending.IN_DOUBT, "a call was cut off"))
             return Flows(
-                [stage.polling(entity, ledger, every=40.0) for entity in polls],
+                [stage.polling(entity, ledger, every=100.0) for entity in polls],
                 [stage.executing(ledger, fenced_at=fenced_at)],
             )
 

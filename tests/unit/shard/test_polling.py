@@ -161,6 +161,7 @@ async def test_no_cursor_passes_a_record_in_doubt(stage: Stage) -> None:
     one = dict(stage.copper.keep("task", 1, name="one"))
     await _polled(stage, 1)
     before = stage.cursor(KEY)
+    await asyncio.sleep(60)
     stage.copper.records["task", 1] = {**one, "name": "two"}
     stage.copper.script["get"].append(instead(RATE_LIMITED))
     await _polled(stage, 2)

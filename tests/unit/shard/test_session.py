@@ -13,7 +13,7 @@ from bridge.policy.sessions import FENCED_PAUSE_SECONDS, Ending, SessionEnded
 from bridge.shard.cursors import cursor_record, position_key
 from bridge.shard.ports import Changelog, Ledger, Membership, Sink
 from bridge.shard.session import STEADY_SECONDS, Flow, Flows, Inlet, Parts, own
-from tests.unit.shard.log import LedgerInMemory
+from tests.unit.shard.log import COMMIT_SECONDS, LedgerInMemory
 from tests.unit.shard.stage import NAMES, SHARD, Stage
 
 DAY = 86400.0
@@ -334,6 +334,24 @@ async def test_a_stop_drains_what_has_begun(stage: Stage) -> None:
     stop.set()
     await owning
     assert (_how(stage), len(stage.replied()), reading.ended) == ([Ending.STOPPED], 1, "CancelledError")
+
+
+async def test_a_stop_does_not_cut_a_commit_that_is_under_way(stage: Stage) -> None:
+    stop = asyncio.Event()
+
+    def flows(ledger: Ledger, _fenced_at: float) -> Flows:
+        async def write() -> None:
+            await ledger.commit(lambda draft: draft.add(Outgoing(NAMES.journal, SHARD, b"acme/c-1", b"{}")))
+
+        return Flows([Idle(write)], [Quiet()])
+
+    owning = asyncio.create_task(own(stage.parts(flows), stop))
+    await stage.until(lambda: stage.opened)
+    await asyncio.sleep(COMMIT_SECONDS / 2)
+    stop.set()
+    await owning
+    assert (_how(stage), len(stage.log.transactions)) == ([Ending.STOPPED], 1)
+    assert stage.memory.known.journal("acme/c-1") == {}
 
 
 async def test_a_stop_between_two_sessions_is_heeded(stage: Stage) -> None:
