@@ -18,7 +18,7 @@ test: lint ## everything CI runs
 	@$(BIN)/pytest -m "not nightly"
 
 check: lint ## what to run before a commit: format, lint, types, layers, contract, fast tests
-	@$(BIN)/pytest tests/unit tests/contract
+	@$(BIN)/pytest -m "not nightly" tests/unit tests/contract
 
 lint: $(READY)
 	@$(BIN)/ruff format --check && $(BIN)/ruff check && $(BIN)/mypy && $(BIN)/lint-imports --no-logo && $(BIN)/python -m bridge.contract.publish --check
