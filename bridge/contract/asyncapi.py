@@ -78,6 +78,12 @@ def _channels(followed: Iterable[Entity]) -> Document:
         channels[f"{name}.commands-dlt"] = channel(NAMES.dead_letters(name), about, ["dead-letter"])
     about = "Webhook notices, written before Copper gets its answer; hints, never facts"
     channels["bridge.inbox"] = channel(NAMES.inbox, about, ["notice"])
+    about = "What operators ask of a running bridge; every message is answered on the notifications topic"
+    channels["bridge.control"] = channel(NAMES.control, about, ["control"])
+    about = "Answers to control messages, progress of snapshots, deletes that are held back"
+    channels["bridge.notifications"] = channel(NAMES.notifications, about, ["announcement"])
+    about = "Up to when everything has been published, per account and entity"
+    channels["bridge.watermarks"] = channel(NAMES.watermarks, about, ["watermark"])
     about = "A topic of the caller's own, named by the command and allowed by replies.allowed"
     caller: Document = {"address": None, "description": about, "messages": {"reply": _message_ref("reply")}}
     return {**channels, _CALLERS: caller}
@@ -99,8 +105,11 @@ def _operations(followed: Iterable[Entity]) -> Document:
     sent += [(f"{each.name}.state", f"{each.title} as last seen") for each in followed]
     sent += [(f"{name}.replies", f"Answer: {each.title}") for name, each in CATALOGUE.entities.items()]
     sent += [(f"{name}.commands-dlt", f"Dead letter: {each.title}") for name, each in CATALOGUE.entities.items()]
+    sent += [("bridge.notifications", "What operators are told"), ("bridge.watermarks", "What is complete")]
     sends = {name: {"action": "send", "channel": _channel_ref(name), "summary": title} for name, title in sent}
-    return {**sends, **{f"{row.entity}.{row.name}": _receive(row) for row in CATALOGUE.actions}}
+    control = {"action": "receive", "channel": _channel_ref("bridge.control"), "summary": "What operators ask"}
+    commands = {f"{row.entity}.{row.name}": _receive(row) for row in CATALOGUE.actions}
+    return {**sends, **commands, "bridge.control": control}
 
 
 def _channel_ref(name: str) -> Document:
@@ -156,6 +165,9 @@ def _messages(followed: Iterable[Entity]) -> Document:
         messages[name] = message(command_name(row), row.title, "commandHeaders", free)
     messages["reply"] = message("reply.v1", "Answer to a command", "replyHeaders", "the command's key")
     messages["notice"] = message("notice.v1", "Webhook notice", "noticeHeaders", "<account>")
+    messages["control"] = message("control.v1", "Control message", "controlHeaders", "the account's name")
+    messages["announcement"] = message("announcement.v1", "Announcement", "announcementHeaders", "<account>")
+    messages["watermark"] = message("watermark.v1", "Watermark", "watermarkHeaders", "<account>/<entity>")
     letter: Document = {"title": "Dead letter", "headers": {"$ref": "#/components/schemas/letterHeaders"}}
     return {**messages, "dead-letter": letter}
 

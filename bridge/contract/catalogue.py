@@ -24,6 +24,8 @@ class Field:
     nullable: bool = False
     required: bool = False
     """A create must bring it."""
+    quiet: str | None = None
+    """The class of a change of nothing but such fields: `interaction` or `enrichment`."""
     values: tuple[str, ...] = ()
 
 

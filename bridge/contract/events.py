@@ -34,6 +34,27 @@ class Kind(StrEnum):
     SNAPSHOT = "snapshot"
 
 
+class ChangeClass(StrEnum):
+    """What an update is about, for consumers who want to skip what nobody did on purpose."""
+
+    EDIT = "edit"
+    INTERACTION = "interaction"
+    """Nothing but counters and dates of calls, mails and meetings."""
+    ENRICHMENT = "enrichment"
+    """Nothing but what Copper itself adds within seconds of a record's creation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a deleted record, where more is known than that it is gone.
+
+    `reason` is `converted` or `merge-suspected`; `into` maps entities to the ids of what it went into.
+    """
+
+    reason: str
+    into: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What differs from what was known of a record.
@@ -59,6 +80,10 @@ class Change:
     happened_s: float
     """When it changed, Unix seconds: `date_modified`, or for a delete when it was announced or found out."""
     seen: bool = True
+    change_class: ChangeClass | None = None
+    """Of an update."""
+    fate: Fate | None = None
+    """Of a delete."""
     causation_id: str | None = None
     """Id of our own command that caused it."""
     traceparent: str | None = None
@@ -175,9 +200,23 @@ def _envelope(change: Change, after: bytes | None, recorded_ms: int) -> bytes:
         "before": change.before,
         "after": None if after is None else orjson.Fragment(after),
         "changed": change.changed,
-        "source": source if change.seen else {**source, "seen": False},
+        "source": source | _more(change),
     }
     return orjson.dumps(envelope, default=dict)
+
+
+def _more(change: Change) -> dict[str, Any]:
+    """What `source` says only where there is something to say."""
+    more: dict[str, Any] = {} if change.seen else {"seen": False}
+    if change.change_class is not None:
+        more["class"] = change.change_class
+    if change.fate is not None:
+        more[_FATES[change.fate.reason]] = change.fate.into
+    return more
+
+
+_FATES = {"converted": "converted", "merge-suspected": "merged"}
+"""Reason of a delete -> the member of `source` that says what the record went into."""
 
 
 @cache
@@ -202,6 +241,10 @@ def _told(change: Change, recorded_ms: int) -> Headers:
         ("ce_recordedtime", _rfc_3339(recorded_ms / 1000)),
         ("ce_via", change.via.encode()),
     )
+    if change.change_class is not None:
+        headers += (("ce_changeclass", change.change_class.encode()),)
+    if change.fate is not None:
+        headers += (("ce_deletereason", change.fate.reason.encode()),)
     if change.causation_id is not None:
         headers += (("ce_causationid", change.causation_id.encode()),)
     if change.traceparent is not None:

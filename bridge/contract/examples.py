@@ -9,15 +9,18 @@ from typing import Any
 
 import orjson
 
+from bridge.contract.announcements import Announcement, Told, announcement_record
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.commands import Command, Malformed, decode, encode
+from bridge.contract.control import Asked, Control, control_record
 from bridge.contract.dead_letters import dead_letter
-from bridge.contract.events import Change, Kind, changed_fields, content_hash, event_id, records_of
+from bridge.contract.events import Change, ChangeClass, Kind, changed_fields, content_hash, event_id, records_of
 from bridge.contract.notices import Notice, notice_record
 from bridge.contract.records import Headers, Incoming, Outgoing, Position
 from bridge.contract.replies import Reply, Status, failed, reply_record
 from bridge.contract.schemas import OPS, command_name, event_name, record_name
 from bridge.contract.topics import TopicNames
+from bridge.contract.watermarks import Watermark, watermark_record
 
 ACCOUNT = "acme"
 NAMES = TopicNames()
@@ -50,6 +53,7 @@ def examples() -> tuple[Example, ...]:
         *(_command(action) for action in CATALOGUE.actions),
         *(each for entity in CATALOGUE.entities for each in _answers(entity)),
         _notice(),
+        *_of_operation(),
     )
 
 
@@ -71,6 +75,7 @@ def change(entity: str, kind: Kind) -> Change:
         date_modified=stamp,
         content_hash=content_hash(now),
         happened_s=stamp + 60 if kind is Kind.DELETED else stamp,
+        change_class=ChangeClass.EDIT if kind is Kind.UPDATED else None,
     )
 
 
@@ -134,6 +139,18 @@ def _notice() -> Example:
     gone = CATALOGUE.entities["company"].example
     notice = Notice(ACCOUNT, "company", "deleted", (gone["id"],), (gone["date_modified"] + 60) * 1000)
     return _example(notice_record(notice, NAMES, partitions=1), "notice.v1")
+
+
+def _of_operation() -> Iterator[Example]:
+    """What operators say and are told."""
+    asked = Control("example-control", Asked.SNAPSHOT, ACCOUNT, "company")
+    yield _example(control_record(asked, NAMES, partitions=1), "control.v1")
+    progress = {"records": 24_000, "expected": 120_000, "calls": 121, "seconds_left": 1130}
+    told = Announcement(Told.SNAPSHOT_PROGRESS, ACCOUNT, _RECORDED_MS, "company", asked.id, progress)
+    yield _example(announcement_record(told, NAMES, _SHARD), "announcement.v1")
+    scanned = _RECORDED_MS // 1000
+    mark = Watermark(ACCOUNT, "lead", scanned - 121, scanned, 4, 4, {"poll": 1}, scanned - 60, scanned - 3600)
+    yield _example(watermark_record(mark, NAMES, _SHARD), "watermark.v1")
 
 
 def _example(record: Outgoing, schema: str, suffix: str = "") -> Example:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.contract.catalogue import CATALOGUE, Action, Entity, Field, Shape
+from bridge.contract.schemas_of_operation import operations
 
 Schema = dict[str, Any]
 
@@ -56,7 +57,7 @@ def documents() -> dict[str, Schema]:
         **{event_name(each.name, kind): event_schema(each, kind) for each in followed for kind in OPS},
         **{command_name(action): command_schema(action) for action in CATALOGUE.actions},
         "reply.v1": reply_schema(),
-        "notice.v1": notice_schema(),
+        **{name: document(name, title, schema) for name, (title, schema) in operations().items()},
     }
 
 
@@ -103,7 +104,7 @@ def _open_record(entity: Entity) -> Schema:
 
 def record_schema(entity: Entity) -> Schema:
     """A record as Copper sends it; fields it does not name are allowed."""
-    return _document(record_name(entity.name), f"{entity.title} as Copper sends it", _open_record(entity))
+    return document(record_name(entity.name), f"{entity.title} as Copper sends it", _open_record(entity))
 
 
 def event_schema(entity: Entity, kind: str) -> Schema:
@@ -118,18 +119,24 @@ def event_schema(entity: Entity, kind: str) -> Schema:
         "ts_ms": {"type": "integer"},
         "via": {"type": "string"},
     }
-    seen = {"seen": {"type": "boolean", "description": "false: the record was never seen before its delete"}}
+    ids = {"type": "object", "additionalProperties": {"type": "integer"}}
+    more = {
+        "seen": {"type": "boolean", "description": "false: the record was never seen before its delete"},
+        "class": {"type": "string", "description": "of an update: edit, interaction or enrichment"},
+        "converted": {**ids, "description": "the lead was converted into these: entity to id"},
+        "merged": {**ids, "description": "suspected: the record was merged into this one: entity to id"},
+    }
     properties = {
         "op": {"enum": list(OPS[kind])},
         "ts_ms": {"type": "integer", "description": "when the bridge wrote it, Unix milliseconds"},
         "before": {"created": nothing, "snapshot": nothing, "upserted": {"anyOf": [record, nothing]}}.get(kind, record),
         "after": nothing if kind == "deleted" else record,
         "changed": {"type": "array", "items": {"type": "string"}},
-        "source": {"type": "object", "required": [*source], "properties": source | seen},
+        "source": {"type": "object", "required": [*source], "properties": source | more},
     }
     value = {"type": "object", "required": [*properties], "properties": properties}
     title = f"{entity.title} {kind}"
-    return _document(event_name(entity.name, kind), title, {**value, "$defs": {"record": _open_record(entity)}})
+    return document(event_name(entity.name, kind), title, {**value, "$defs": {"record": _open_record(entity)}})
 
 
 def command_schema(action: Action) -> Schema:
@@ -142,7 +149,7 @@ def command_schema(action: Action) -> Schema:
         "properties": properties,
         "additionalProperties": False,
     }
-    return _document(command_name(action), action.title, value)
+    return document(command_name(action), action.title, value)
 
 
 def _data(action: Action) -> Schema:
@@ -223,22 +230,9 @@ def reply_schema() -> Schema:
     }
     optional = {"already": {"type": "boolean", "description": "it was so before: deleting what is gone"}}
     value = {"type": "object", "required": [*properties], "properties": properties | optional}
-    return _document("reply.v1", "Answer to a command", value)
+    return document("reply.v1", "Answer to a command", value)
 
 
-def notice_schema() -> Schema:
-    """A webhook notice as it lies in the inbox: a hint that something changed, no record and no secret in it."""
-    properties = {
-        "account": {"type": "string"},
-        "entity": {"type": "string"},
-        "event": {"type": "string", "description": "created, updated or deleted"},
-        "ids": {"type": "array", "items": {"type": "integer"}},
-        "happened_ms": {"type": "integer", "description": "Unix milliseconds"},
-    }
-    return _document(
-        "notice.v1", "Webhook notice", {"type": "object", "required": [*properties], "properties": properties}
-    )
-
-
-def _document(name: str, title: str, schema: Schema) -> Schema:
+def document(name: str, title: str, schema: Schema) -> Schema:
+    """A schema as a document of its own."""
     return {"$schema": DIALECT, "$id": schema_id(name), "title": title, **schema}

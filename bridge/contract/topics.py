@@ -57,6 +57,21 @@ class TopicNames:
         """What commands were attempted and how they ended."""
         return f"{self.prefix}.bridge.journal"
 
+    @property
+    def control(self) -> str:
+        """What operators ask of a running bridge: snapshots, sweeps, decisions about deletes."""
+        return f"{self.prefix}.bridge.control"
+
+    @property
+    def notifications(self) -> str:
+        """What the bridge tells its operators: answers to control messages, progress, deletes held back."""
+        return f"{self.prefix}.bridge.notifications"
+
+    @property
+    def watermarks(self) -> str:
+        """Up to when everything has been published, per account and entity."""
+        return f"{self.prefix}.bridge.watermarks"
+
     def may_take_replies(self, topic: str) -> bool:
         """False for this bridge's own topics other than replies, and for Kafka's internal ones.
 
@@ -85,6 +100,9 @@ def topic_specs(names: TopicNames) -> tuple[TopicSpec, ...]:
         *of_entities,
         TopicSpec(names.inbox, _kept(days=7)),
         TopicSpec(names.cursors, _compacted()),
+        TopicSpec(names.control, _kept(days=7)),
+        TopicSpec(names.notifications, _kept(days=30)),
+        TopicSpec(names.watermarks, _compacted()),
         TopicSpec(names.journal, _compacted() | {"cleanup.policy": "compact,delete"} | _retention(days=30)),
     )
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.events import (
     Change,
+    Fate,
     Kind,
     changed_fields,
     content_hash,
@@ -90,6 +91,7 @@ def test_the_envelope_has_the_whole_record_before_and_after() -> None:
             "id": 66120934,
             "ts_ms": 1790000401000,
             "via": "poll",
+            "class": "edit",
         },
     }
 
@@ -112,6 +114,25 @@ def test_a_delete_empties_the_state_keeps_its_headers_and_says_what_was_deleted(
     assert "seen" not in event["source"]
 
 
+def test_a_converted_lead_says_what_it_became() -> None:
+    told = replace(change("lead", Kind.DELETED), fate=Fate("converted", {"person": 7, "opportunity": 8}))
+    record = written(told)["crm.lead.deleted"]
+    assert orjson.loads(record.value or b"")["source"]["converted"] == {"person": 7, "opportunity": 8}
+    assert dict(record.headers)["ce_deletereason"] == b"converted"
+
+
+def test_a_suspected_merge_says_what_the_record_may_have_gone_into() -> None:
+    told = replace(change("person", Kind.DELETED), fate=Fate("merge-suspected", {"person": 7}))
+    record = written(told)["crm.person.deleted"]
+    assert orjson.loads(record.value or b"")["source"]["merged"] == {"person": 7}
+    assert dict(record.headers)["ce_deletereason"] == b"merge-suspected"
+
+
+def test_a_plain_delete_gives_no_reason() -> None:
+    record = written(change("person", Kind.DELETED))["crm.person.deleted"]
+    assert "ce_deletereason" not in dict(record.headers)
+
+
 def test_a_delete_of_a_record_never_seen_says_so() -> None:
     told = replace(change("task", Kind.DELETED), before={"id": 80071}, seen=False, date_modified=0)
     event = orjson.loads(written(told)["crm.task.deleted"].value or b"")
@@ -132,6 +153,7 @@ def test_the_headers_are_those_of_cloudevents_in_binary_mode() -> None:
         "content-type": b"application/json",
         "ce_dataschema": b"urn:copper-kafka-bridge:company.updated.v1",
         "ce_via": b"poll",
+        "ce_changeclass": b"edit",
         "ce_causationid": b"9f1c",
         "traceparent": b"00-a-b-01",
     }

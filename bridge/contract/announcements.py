@@ -1,0 +1,107 @@
+"""Announcements: what the bridge tells its operators on the topic `copper.bridge.notifications`.
+
+Written by the shard in the transactions of what they tell of; read by the command line and by anybody who wants to be
+told. They hold names, counts and reasons: no CRM data, no secrets.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from bridge.contract.records import Headers, Incoming, Outgoing
+from bridge.contract.topics import TopicNames
+
+
+class Told(StrEnum):
+    """What can be told; the members of `data` are given with each."""
+
+    CONTROL_ACCEPTED = "control.accepted"
+    """A control message is being carried out: `asked`."""
+    CONTROL_REFUSED = "control.refused"
+    """A control message cannot be carried out: `reason`."""
+    SNAPSHOT_STARTED = "snapshot.started"
+    """`records` read so far, 0 unless it goes on after a restart; `expected` in all as Copper claims, or null."""
+    SNAPSHOT_PROGRESS = "snapshot.progress"
+    """`records` read, `expected` in all, `calls` made, `seconds_left` at the present pace or null."""
+    SNAPSHOT_COMPLETED = "snapshot.completed"
+    """`records` read, `calls` made."""
+    SWEEP_COMPLETED = "sweep.completed"
+    """`asked` ids, `missing` in the search, `deleted` events published."""
+    SWEEP_VOID = "sweep.void"
+    """Nothing can be concluded from the sweep, it is made again later: `reason`."""
+    DELETES_HELD = "deletes.held"
+    """Nothing deleted is published for the account until somebody decides: `reason`, `missing`, `known`."""
+    DELETES_RESUMED = "deletes.resumed"
+    """Somebody decided: `decision` approved or rejected, `deleted` events published, `kept` records still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Something to tell. `control_id` is the id of the control message that caused it, if one did."""
+
+    told: Told
+    account: str
+    at_ms: int
+    """Unix milliseconds."""
+    entity: str | None = None
+    control_id: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def announcement_record(announcement: Announcement, names: TopicNames, shard: int) -> Outgoing:
+    """The announcement as a record, key the account."""
+    value = {
+        "type": announcement.told,
+        "account": announcement.account,
+        "entity": announcement.entity,
+        "control_id": announcement.control_id,
+        "at_ms": announcement.at_ms,
+        "data": announcement.data,
+    }
+    return Outgoing(
+        names.notifications,
+        shard,
+        announcement.account.encode(),
+        orjson.dumps(value, default=dict),
+        _told(announcement),
+    )
+
+
+def read_announcement(record: Incoming) -> Announcement | None:
+    """The announcement of a record; None for anything that is none, or of a type that this version does not know."""
+    try:
+        value: Any = orjson.loads(record.value or b"")
+        return Announcement(
+            Told(value["type"]),
+            str(value["account"]),
+            int(value["at_ms"]),
+            value["entity"],
+            value["control_id"],
+            dict(value["data"]),
+        )
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _told(announcement: Announcement) -> Headers:
+    moment = datetime.fromtimestamp(announcement.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    headers: Headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", _identity(announcement).encode()),
+        ("ce_source", f"/copper/{announcement.account}".encode()),
+        ("ce_type", f"copper.bridge.{announcement.told}.v1".encode()),
+        ("ce_time", moment.replace("+00:00", "Z").encode()),
+        ("content-type", b"application/json"),
+    )
+    if announcement.control_id is not None:
+        headers += (("ce_causationid", announcement.control_id.encode()),)
+    return headers
+
+
+def _identity(announcement: Announcement) -> str:
+    about = [announcement.told, announcement.entity, announcement.control_id, announcement.at_ms]
+    return ":".join(str(each) for each in about if each is not None)
