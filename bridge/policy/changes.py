@@ -13,7 +13,8 @@ from enum import StrEnum
 
 import orjson
 
-from bridge.contract.events import Change, Kind, changed_fields, content_hash
+from bridge.contract.events import Change, Fate, Kind, changed_fields, content_hash
+from bridge.policy.classes import classify
 from bridge.policy.sightings import Record, Via
 
 
@@ -107,12 +108,13 @@ def judge_absence(
     record_id: int,
     via: Via,
     happened_s: float,
+    fate: Fate | None = None,
     causation_id: str | None = None,
     traceparent: str | None = None,
 ) -> Verdict:
     """Decide what it means that Copper has confirmed a record to be gone: a delete, once.
 
-    `happened_s` is when it was announced or found out, Unix seconds.
+    `happened_s` is when it was announced or found out, Unix seconds; `fate` what became of it, if that is known.
     """
     before: Record | None = {"id": record_id} if known is None else known.record
     if before is None:
@@ -130,6 +132,7 @@ def judge_absence(
         content_hash=content_hash(before),
         happened_s=happened_s,
         seen=known is not None,
+        fate=fate,
         causation_id=causation_id,
         traceparent=traceparent,
     )
@@ -137,6 +140,7 @@ def judge_absence(
 
 def _change(kind: Kind, sighting: Sighting, digest: str, before: Record | None = None) -> Change:
     modified: int = sighting.record["date_modified"]
+    changed = () if before is None else changed_fields(before, sighting.record)
     return Change(
         kind=kind,
         account=sighting.account,
@@ -144,11 +148,12 @@ def _change(kind: Kind, sighting: Sighting, digest: str, before: Record | None =
         record_id=sighting.record["id"],
         before=before,
         after=sighting.record,
-        changed=() if before is None else changed_fields(before, sighting.record),
+        changed=changed,
         via=sighting.via,
         date_modified=modified,
         content_hash=digest,
         happened_s=modified,
+        change_class=None if before is None else classify(sighting.entity, before, sighting.record, changed),
         causation_id=sighting.causation_id,
         traceparent=sighting.traceparent,
     )

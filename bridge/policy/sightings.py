@@ -30,6 +30,8 @@ class Lane(StrEnum):
     COMMANDS = "commands"
     POLLS = "polls"
     CHECKS = "checks"
+    SNAPSHOTS = "snapshots"
+    SWEEPS = "sweeps"
 
 
 class Stamp(StrEnum):

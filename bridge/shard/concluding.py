@@ -98,7 +98,7 @@ class Concluding:
 
     def _event(self, draft: Draft, command: Command, seen: Seen | Gone) -> str | None:
         """Draft the event that Copper's answer shows, if it is one; gives its id."""
-        publishing, caused = self.publishing, {"causation_id": command.id}
+        publishing = self.publishing
         if isinstance(seen, Gone):
             now = publishing.clock()
             verdict = publishing.miss(
@@ -109,12 +109,19 @@ class Concluding:
                 Via.COMMAND,
                 happened_s=now,
                 announced=seen.certain,
-                **caused,
+                fate=seen.fate,
+                causation_id=command.id,
             )
         else:
             since = following_since(publishing.memory.drafted, command.account, seen.entity, seen.asked) - self.overlap
             sighting = Sighting(
-                command.account, seen.entity, seen.record, Via.COMMAND, authoritative=True, asked_s=seen.asked, **caused
+                command.account,
+                seen.entity,
+                seen.record,
+                Via.COMMAND,
+                authoritative=True,
+                asked_s=seen.asked,
+                causation_id=command.id,
             )
             verdict = publishing.sight(draft, sighting, since)
         return event_id(verdict) if isinstance(verdict, Change) else None

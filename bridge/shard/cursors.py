@@ -28,6 +28,38 @@ class ScanCursor:
     resume_at: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotCursor:
+    """Where a snapshot that was asked for stands: the second of creation it goes on from, and what it has cost so far.
+
+    It is taken beside the live scans. The first snapshot of an account, which precedes them, is in `ScanCursor`.
+    """
+
+    control_id: str
+    resume_at: int = 0
+    read: int = 0
+    """Records."""
+    calls: int = 0
+
+
+def snapshot_key(account: str, entity: str) -> str:
+    """The key of the cursor of a snapshot that was asked for."""
+    return f"snapshot/{account}/{entity}"
+
+
+def read_snapshot(view: View, account: str, entity: str) -> SnapshotCursor | None:
+    """The cursor of the snapshot that is being taken, None when there is none."""
+    kept = view.cursor(snapshot_key(account, entity))
+    return None if kept is None else SnapshotCursor(kept["control_id"], kept["resume_at"], kept["read"], kept["calls"])
+
+
+def snapshot_record(
+    names: TopicNames, shard: int, account: str, entity: str, cursor: SnapshotCursor | None
+) -> Outgoing:
+    """The cursor as a record; None when the snapshot is complete."""
+    return cursor_record(names, shard, snapshot_key(account, entity), None if cursor is None else asdict(cursor))
+
+
 def scan_key(account: str, entity: str) -> str:
     """The key of a scan's cursor."""
     return f"scan/{account}/{entity}"
@@ -55,6 +87,7 @@ def scan_record(names: TopicNames, shard: int, account: str, entity: str, cursor
     return cursor_record(names, shard, scan_key(account, entity), asdict(cursor))
 
 
-def cursor_record(names: TopicNames, shard: int, key: str, value: dict[str, Any]) -> Outgoing:
-    """Any cursor as a record."""
-    return Outgoing(names.cursors, shard, key.encode(), orjson.dumps({"v": VERSION, **value}))
+def cursor_record(names: TopicNames, shard: int, key: str, value: dict[str, Any] | None) -> Outgoing:
+    """Any cursor as a record; None removes it."""
+    kept = None if value is None else orjson.dumps({"v": VERSION, **value})
+    return Outgoing(names.cursors, shard, key.encode(), kept)

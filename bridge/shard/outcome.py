@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.commands import Command
+from bridge.contract.events import Fate
 from bridge.contract.failures import Code, Failure
 from bridge.contract.replies import Reply, Status
 from bridge.policy.sightings import Record
@@ -31,6 +32,7 @@ class Gone:
     entity: str
     record_id: int
     certain: bool
+    fate: Fate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def succeeded(run: Run, answer: Any) -> Outcome:
         return Outcome(run.timed(Reply(Status.SUCCEEDED, records=answer)), keep=kept(run))
     if run.action.name == "convert":
         seen = tuple(Seen(entity, part, run.asked_s) for entity, part in answer.items() if part)
-        gone = Gone(command.entity, command.record_id or 0, certain=True)
+        became = {entity: part["id"] for entity, part in answer.items() if part}
+        gone = Gone(command.entity, command.record_id or 0, certain=True, fate=Fate("converted", became))
         return Outcome(run.timed(Reply(Status.SUCCEEDED, record=answer)), (*seen, gone))
     return done(run, None, certain=True) if run.action.name == "delete" else done(run, answer)
 

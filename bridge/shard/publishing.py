@@ -4,10 +4,10 @@ Runs inside a ledger transaction, so a verdict is made on what is known at that 
 flows that see the same version cannot both publish it. Knows the memory and the contract, no I/O of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from bridge.contract.events import Change, records_of, state_key
+from bridge.contract.events import Change, ChangeClass, Fate, records_of, state_key
 from bridge.contract.topics import TopicNames
 from bridge.policy.changes import Known, Reason, Sighting, Verdict, judge, judge_absence
 from bridge.policy.sightings import Via
@@ -24,6 +24,8 @@ class Publishing:
     shard: int
     clock: Callable[[], float]
     observe: Callable[[str, Via, Verdict], None]
+    dropped: Collection[ChangeClass] = ()
+    """Updates of these classes change what is known and `.state`, and are no event."""
 
     def known(self, account: str, entity: str, record_id: int) -> Known | None:
         """What a writer inside a transaction knows of a record."""
@@ -45,6 +47,7 @@ class Publishing:
         *,
         happened_s: float,
         announced: bool,
+        fate: Fate | None = None,
         causation_id: str | None = None,
     ) -> Verdict:
         """Judge that Copper has no such record; a delete if it was known, or `announced` as deleted."""
@@ -58,6 +61,7 @@ class Publishing:
             record_id=record_id,
             via=via,
             happened_s=happened_s,
+            fate=fate,
             causation_id=causation_id,
         )
         return self._draft(draft, entity, via, verdict)
@@ -67,7 +71,7 @@ class Publishing:
             records = records_of(verdict, self.names, self.shard, round(self.clock() * 1000))
             # The first has the event's value and headers, which none of the others exceeds
             if records[0].fits():
-                for record in records:
+                for record in records[-1:] if verdict.change_class in self.dropped else records:
                     draft.add(record)
             else:
                 verdict = Reason.TOO_LARGE

@@ -103,8 +103,14 @@ def shares(waiting: set[Lane], calls: int = 1000) -> Counter[Lane]:
 
 
 def test_lanes_share_by_weight_what_is_granted() -> None:
-    assert shares(set(Lane)) == {Lane.COMMANDS: 500, Lane.POLLS: 350, Lane.CHECKS: 150}
-    assert shares({Lane.POLLS, Lane.CHECKS})[Lane.POLLS] == 700
+    assert shares(set(Lane)) == {
+        Lane.COMMANDS: 500,
+        Lane.POLLS: 350,
+        Lane.CHECKS: 90,
+        Lane.SNAPSHOTS: 30,
+        Lane.SWEEPS: 30,
+    }
+    assert shares({Lane.POLLS, Lane.CHECKS})[Lane.POLLS] == 795
 
 
 def test_a_lane_that_is_alone_takes_all() -> None:
@@ -147,4 +153,4 @@ def test_use_of_the_last_minute_is_counted_by_lane() -> None:
     budget = Budget(170, 0.0)
     spend(budget, 0.0, 30.0, Lane.POLLS)
     spend(budget, 100.0, 100.0, Lane.CHECKS)
-    assert budget.used(101.0) == {Lane.COMMANDS: 0, Lane.POLLS: 0, Lane.CHECKS: 10}
+    assert budget.used(101.0) == dict.fromkeys(Lane, 0) | {Lane.CHECKS: 10}
