@@ -12,6 +12,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 import bridge
+from bridge.contract.announcements import Announcement, Told
 from bridge.contract.commands import Command, Malformed
 from bridge.contract.events import Change
 from bridge.contract.failures import Code
@@ -21,11 +22,18 @@ from bridge.policy.changes import Reason, Verdict
 from bridge.policy.sessions import Ending
 from bridge.policy.sightings import Trouble, Via
 from bridge.policy.subscribing import Plan
+from bridge.policy.sweeps import Held
 from bridge.shard.polling import Polled
 from bridge.telemetry import logs
 from bridge.telemetry.logs import Event
 from bridge.telemetry.metrics import Metrics
 
+_SWEPT = {
+    Told.SWEEP_COMPLETED: "completed",
+    Told.SWEEP_VOID: "void",
+    Told.DELETES_HELD: "held",
+    Told.DELETES_RESUMED: "resumed",
+}
 HARMLESS = frozenset({Ending.STOPPED, Ending.LOST})
 
 
@@ -35,6 +43,8 @@ class Observing:
     def __init__(self) -> None:
         self._metrics = Metrics()
         self._failing: set[tuple[str, str]] = set()
+        self.held: dict[str, Held] = {}
+        """Accounts whose deletes are held back."""
         self._metrics.build.info({"version": bridge.__version__, "aiokafka": version("aiokafka")})
 
     @property
@@ -97,6 +107,25 @@ class Observing:
     def followed(self, polled: Polled) -> None:
         """The first snapshot is done; from here on it is followed live."""
         logs.info(Event.SNAPSHOT_DONE, account=polled.account, entity=polled.entity)
+
+    def announced(self, announcement: Announcement) -> None:
+        """Operators were told something on the notifications topic; it is worth a line here too."""
+        told = announcement.told
+        if told in _SWEPT:
+            self._metrics.sweeps.labels(_SWEPT[told]).inc()
+        if told is Told.SWEEP_COMPLETED:
+            self._metrics.swept_at.labels(announcement.account).set(time.time())
+        fields = {"account": announcement.account, "entity": announcement.entity, **announcement.data}
+        tell = {Told.DELETES_HELD: logs.error, Told.SWEEP_VOID: logs.warning}.get(told, logs.info)
+        tell(Event(told.value), **{name: value for name, value in fields.items() if value is not None})
+
+    def holding(self, account: str, held: Held | None) -> None:
+        """Whether an account's deletes are held back."""
+        self._metrics.deletes_held.labels(account).set(held is not None)
+        if held is None:
+            self.held.pop(account, None)
+        else:
+            self.held[account] = held
 
     def called(self, call: Observed) -> None:
         """A call to Copper ended."""

@@ -154,7 +154,7 @@ async def _world(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbo
         )
     )
     accounts = {name: _account(copper, name, account, settings) for name, account in settings.accounts.items()}
-    inputs = [*map(names.commands, CATALOGUE.entities), names.inbox]
+    inputs = [*map(names.commands, CATALOGUE.entities), names.inbox, names.control]
     partitions = settings.topics.partitions
     world = World(
         settings=settings,

@@ -25,9 +25,11 @@ from bridge.kafka.membership import Membership
 from bridge.kafka.watermarks import Watermarks
 from bridge.policy.sessions import Ending
 from bridge.policy.settling import Waits
+from bridge.policy.sweeps import Brake
 from bridge.settings import Settings
 from bridge.shard.attempting import Attempting
 from bridge.shard.concluding import Concluding
+from bridge.shard.controlling import Controlled, Controlling
 from bridge.shard.executing import Executing, Served
 from bridge.shard.memory import Memory
 from bridge.shard.noticing import Noticing
@@ -35,6 +37,7 @@ from bridge.shard.polling import Polled, Polling
 from bridge.shard.ports import Ledger as LedgerPort
 from bridge.shard.publishing import Publishing
 from bridge.shard.session import Flow, Flows, Parts, Retention, own
+from bridge.shard.sweeping import Sweeping, Swept
 
 FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
 
@@ -165,9 +168,42 @@ def _flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_
     concluding = Concluding(ledger, publishing, world.addresses, overlap, observing.answered, observing.buried)
     served = Served(world.accounts, settings.topics.partitions, settings.replies.allowed)
     executing = Executing(served, world.intake, attempting, concluding, observing.unexpected)
-    noticing = Noticing(world.accounts, overlap, ledger, publishing, world.intake)
+    index_lag = settings.copper.index_lag.total_seconds()
+    noticing = Noticing(world.accounts, overlap, index_lag, ledger, publishing, world.intake, observing.unexpected)
+    wake = {name: asyncio.Event() for name in mine}
+    sweeping = [
+        Sweeping(
+            _swept(settings, name, overlap),
+            world.accounts[name],
+            ledger,
+            publishing,
+            wake[name],
+            observing.announced,
+            observing.holding,
+        )
+        for name in mine
+    ]
+    followed = _followed(settings)
+    controlled = Controlled([*world.accounts], followed, settings.topics.partitions, wake, {})
+    controlling = Controlling(controlled, ledger, publishing, observing.announced)
     subscribing = [flow for name in mine if (flow := world.subscribing(name))]
-    return Flows(plain=[*polling, *subscribing], inlets=[executing, noticing])
+    return Flows(plain=[*polling, *sweeping, *subscribing], inlets=[executing, noticing, controlling])
+
+
+def _followed(settings: Settings) -> list[str]:
+    return [entity for entity in FOLLOWED if settings.events.of(entity).enabled]
+
+
+def _swept(settings: Settings, account: str, overlap: int) -> Swept:
+    events = settings.events
+    return Swept(
+        account=account,
+        entities=_followed(settings),
+        every=events.sweep_every.total_seconds(),
+        index_lag=settings.copper.index_lag.total_seconds(),
+        overlap=overlap,
+        brake=Brake(events.hold_deletes_above, events.hold_deletes_percent),
+    )
 
 
 def _polled(settings: Settings, account: str, entity: str, overlap: int) -> Polled:

@@ -44,7 +44,8 @@ class Announcement:
     """Something to tell. `control_id` is the id of the control message that caused it, if one did."""
 
     told: Told
-    account: str
+    account: str | None
+    """None: the control message that is refused named none of ours."""
     at_ms: int
     """Unix milliseconds."""
     entity: str | None = None
@@ -62,13 +63,8 @@ def announcement_record(announcement: Announcement, names: TopicNames, shard: in
         "at_ms": announcement.at_ms,
         "data": announcement.data,
     }
-    return Outgoing(
-        names.notifications,
-        shard,
-        announcement.account.encode(),
-        orjson.dumps(value, default=dict),
-        _told(announcement),
-    )
+    key = None if announcement.account is None else announcement.account.encode()
+    return Outgoing(names.notifications, shard, key, orjson.dumps(value, default=dict), _told(announcement))
 
 
 def read_announcement(record: Incoming) -> Announcement | None:
@@ -77,7 +73,7 @@ def read_announcement(record: Incoming) -> Announcement | None:
         value: Any = orjson.loads(record.value or b"")
         return Announcement(
             Told(value["type"]),
-            str(value["account"]),
+            value["account"],
             int(value["at_ms"]),
             value["entity"],
             value["control_id"],
@@ -92,7 +88,7 @@ def _told(announcement: Announcement) -> Headers:
     headers: Headers = (
         ("ce_specversion", b"1.0"),
         ("ce_id", _identity(announcement).encode()),
-        ("ce_source", f"/copper/{announcement.account}".encode()),
+        ("ce_source", b"/copper" if announcement.account is None else f"/copper/{announcement.account}".encode()),
         ("ce_type", f"copper.bridge.{announcement.told}.v1".encode()),
         ("ce_time", moment.replace("+00:00", "Z").encode()),
         ("content-type", b"application/json"),

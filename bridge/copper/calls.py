@@ -98,6 +98,12 @@ def by_ids(entity: str, ids: Sequence[int]) -> Call:
     return Call("POST", f"/{ENTITIES[entity].path}/search", sightings, body=filters)
 
 
+def leads_by_ids(ids: Sequence[int]) -> Call:
+    """The same for leads, converted ones too: by id they are gone, search can show them (reference: §9.4)."""
+    found = by_ids("lead", ids)
+    return replace(found, body={**(found.body or {}), "include_converted_leads": True})
+
+
 def person_by_email(email: str) -> Call:
     """The one person of an address, or 404: addresses are unique among people (reference: copper-api.md §9.1)."""
     return Call("POST", "/people/fetch_by_email", record, body={"email": email})
@@ -132,6 +138,11 @@ def convert_lead(record_id: int, details: Mapping[str, Any]) -> Call:
 def account() -> Call:
     """The account itself; needs no permission on any record, so it tells whether the credentials work."""
     return Call("GET", "/account", record)
+
+
+def user() -> Call:
+    """The user whose credentials these are, with its teams; needs no permission either."""
+    return Call("GET", "/users/me", record)
 
 
 def list_subscriptions() -> Call:

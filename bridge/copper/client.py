@@ -15,6 +15,7 @@ from bridge.contract.commands import Command
 from bridge.copper import calls
 from bridge.copper.budgeting import Allowance
 from bridge.copper.calls import Call
+from bridge.copper.readings import viewer
 from bridge.copper.transport import Received, Transport
 from bridge.copper.wire import Answer, Credentials, decipher, retry_after
 from bridge.policy.sightings import Ask, Lane, Page, Record, Trouble, Why
@@ -115,6 +116,19 @@ class CopperAccount:
         """Records that an upsert's match names, as the (lagging) search index knows them."""
         records: Sequence[Record] | Trouble = await self.call(calls.matching(entity, match), lane)
         return records
+
+    async def leads(self, ids: Sequence[int], lane: Lane) -> Sequence[Record] | Trouble:
+        """The leads of at most 200 ids as the (lagging) search index knows them, converted ones too."""
+        records: Sequence[Record] | Trouble = await self.call(calls.leads_by_ids(ids), lane)
+        return records
+
+    async def viewer(self, lane: Lane) -> str | Trouble:
+        """Who asks: what this user may see decides what exists. Two calls."""
+        user: Record | Trouble = await self.call(calls.user(), lane)
+        if isinstance(user, Trouble):
+            return user
+        account: Record | Trouble = await self.call(calls.account(), lane)
+        return account if isinstance(account, Trouble) else viewer(user, account)
 
     async def works(self, lane: Lane) -> Trouble | None:
         """Whether the credentials are good for anything at all: asks for the account itself."""

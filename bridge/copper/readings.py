@@ -4,7 +4,8 @@ A `Call` names the reading of its answer, `wire.decipher` applies it. A reading 
 shape: what does not fit is `Misread`, so that an object where a list was promised is noticed at the edge.
 """
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -58,6 +59,18 @@ def sightings(value: Any) -> Any:
 def parts(value: Any) -> Any:
     """An object of records by name, without an id of its own: the answer to a conversion (reference: §9.4)."""
     return value if isinstance(value, dict) else Misread(f"{_kind(value)} where an object was promised")
+
+
+def viewer(user: Mapping[str, Any], account: Mapping[str, Any]) -> str:
+    """A digest of what decides which records a user may see: who it is, its teams, whether permissions by team are on.
+
+    Copper hides rows by team without a word (reference: copper-api.md §2.1).
+    """
+    groups = user.get("groups")
+    teams = sorted(str(row.get("id")) for row in groups if isinstance(row, dict)) if isinstance(groups, list) else []
+    settings = account.get("settings")
+    switch = settings.get("setting_team_permissions_enabled") if isinstance(settings, dict) else None
+    return hashlib.sha256(f"{user['id']}/{','.join(teams)}/{switch}".encode()).hexdigest()[:16]
 
 
 def having_email(email: str) -> Reading:

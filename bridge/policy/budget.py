@@ -28,6 +28,8 @@ CUT_SECONDS = 1.0
 """Between two cuts at least."""
 FLOOR = 0.1
 """The pace is never cut below this part of the full one."""
+NEARLY = 1e-6
+"""Of a token: a clock that has run for months counts in steps of nanoseconds, and a timer may come one step early."""
 RECOVERY_SECONDS = 300.0
 """From nothing back to the full pace, in a straight line."""
 
@@ -57,7 +59,7 @@ class Budget:
         """When the next call may be made: `now` or later."""
         self._gain(now)
         missing = 1.0 - self._tokens
-        return now if missing <= 0 else now + missing / (self._full * self._pace)
+        return now if missing <= NEARLY else now + missing / (self._full * self._pace)
 
     def choose(self, waiting: Collection[Lane]) -> Lane:
         """Whose turn it is among the lanes that have somebody waiting; commands first among equals."""
@@ -70,7 +72,7 @@ class Budget:
             ValueError: none may be made yet.
         """
         self._gain(now)
-        if self._tokens < 1.0 - 1e-9:
+        if self._tokens < 1.0 - NEARLY:
             raise ValueError("the budget grants no call yet")
         self._tokens -= 1.0
         self._reached = self._start(lane)

@@ -149,7 +149,11 @@ class EventsSettings(Group):
     deep_every: Duration = timedelta(minutes=5)
     """The scan that reads an hour back, to catch and count what came later than `copper.overlap`."""
     sweep_every: Duration = timedelta(hours=6)
-    """Accepted, not used yet: how often every known record will be asked for, to find deletes without webhooks."""
+    """Every known record is asked for at least this often: so late is a delete whose webhook was lost."""
+    hold_deletes_above: Count = 500
+    """More missing records than this in one sweep of an account are held back until an operator decides."""
+    hold_deletes_percent: Annotated[float, Field(gt=0, le=100)] = 10.0
+    """The same for this share of an entity's known records, from eleven on."""
     backfill: Literal["none", "created"] = "none"
     """What a new account's existing records become: none: snapshot rows; created: created events too."""
     company: EntityEvents = EntityEvents()

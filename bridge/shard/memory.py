@@ -19,7 +19,7 @@ import orjson
 
 from bridge.contract.records import Headers, Incoming, Outgoing
 
-FORMAT = 1
+FORMAT = 2
 SCHEMA = """
 CREATE TABLE identity (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE changelog (topic TEXT PRIMARY KEY, next INTEGER NOT NULL);
@@ -28,6 +28,7 @@ CREATE TABLE state (
     at REAL NOT NULL,
     PRIMARY KEY (entity, key)
 );
+CREATE INDEX state_modified ON state (entity, modified);
 CREATE TABLE cursor (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE journal (key TEXT PRIMARY KEY, value BLOB NOT NULL, at REAL NOT NULL);
 CREATE INDEX journal_age ON journal (at);
@@ -73,6 +74,23 @@ class View:
         """The journal's decoded entry for `<account>/<command id>`."""
         row = self._connection.execute("SELECT value FROM journal WHERE key = ?", (key,)).fetchone()
         return None if row is None else orjson.loads(row[0])
+
+    def living(self, entity: str, account: str, *, after: str, learned_by: float, limit: int) -> list[str]:
+        """Keys of an account's living records in the order of keys, those last learned of up to a moment only."""
+        rows = self._connection.execute(
+            "SELECT key FROM state WHERE entity = ? AND key > ? AND key < ? AND value IS NOT NULL AND at <= ? "
+            "ORDER BY key LIMIT ?",
+            (entity, after or f"{account}/", f"{account}0", learned_by, limit),  # "0" follows "/"
+        )
+        return [key for (key,) in rows]
+
+    def modified_since(self, entity: str, account: str, since: int) -> Iterator[dict[str, Any]]:
+        """An account's living records that Copper stamped at or after that second."""
+        rows = self._connection.execute(
+            "SELECT value FROM state WHERE entity = ? AND modified >= ? AND key > ? AND key < ? AND value IS NOT NULL",
+            (entity, since, f"{account}/", f"{account}0"),
+        )
+        return (orjson.loads(value) for (value,) in rows)
 
     def count(self, entity: str) -> int:
         """How many living records of an entity are known."""

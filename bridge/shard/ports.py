@@ -18,7 +18,8 @@ Sink = Callable[[Sequence[Incoming]], None]
 class Copper(Protocol):
     """One Copper account. Failures are `Trouble` values; only programming errors and cancellation are exceptions.
 
-    Every method makes one call and, except `execute`, waits for the account's budget in its lane first.
+    Every method makes one call, unless it says more, and except for `execute` waits for the account's budget in its
+    lane first.
     """
 
     async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
@@ -27,6 +28,18 @@ class Copper(Protocol):
 
     async def get(self, entity: str, record_id: int, lane: Lane) -> Record | Trouble:
         """The record as Copper has it now; `NOT_FOUND` when it is gone."""
+        ...
+
+    async def by_ids(self, entity: str, ids: Sequence[int], lane: Lane) -> Page | Trouble:
+        """The records of at most 200 ids as the (lagging) search index knows them; no converted leads."""
+        ...
+
+    async def leads(self, ids: Sequence[int], lane: Lane) -> Sequence[Record] | Trouble:
+        """The leads of at most 200 ids as the (lagging) search index knows them, converted ones too."""
+        ...
+
+    async def viewer(self, lane: Lane) -> str | Trouble:
+        """Who asks, as a digest of user, teams and the account's permission switch. Two calls."""
         ...
 
     async def find(self, entity: str, match: Mapping[str, Any], lane: Lane) -> Sequence[Record] | Trouble:

@@ -32,6 +32,12 @@ class Event(StrEnum):
     WEBHOOK_REFUSED = "webhook.refused"
     SUBSCRIPTIONS_SYNCED = "subscriptions.synced"
     SUBSCRIPTIONS_FAILED = "subscriptions.failed"
+    SWEEP_COMPLETED = "sweep.completed"
+    SWEEP_VOID = "sweep.void"
+    DELETES_HELD = "deletes.held"
+    DELETES_RESUMED = "deletes.resumed"
+    CONTROL_ACCEPTED = "control.accepted"
+    CONTROL_REFUSED = "control.refused"
     UNEXPECTED = "bridge.unexpected"
 
 

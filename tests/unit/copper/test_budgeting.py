@@ -53,7 +53,7 @@ async def test_lanes_share_as_the_policy_chooses_and_each_is_in_order() -> None:
             group.create_task(caller(Lane.CHECKS, number))
             group.create_task(caller(Lane.COMMANDS, number))
 
-    assert budget.lanes()[:13].count(Lane.COMMANDS) == 10
+    assert budget.lanes()[:13].count(Lane.COMMANDS) == 11
     for lane in (Lane.CHECKS, Lane.COMMANDS):
         assert [number for each, number in order if each is lane] == list(range(13))
 

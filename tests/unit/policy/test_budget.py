@@ -154,3 +154,12 @@ def test_use_of_the_last_minute_is_counted_by_lane() -> None:
     spend(budget, 0.0, 30.0, Lane.POLLS)
     spend(budget, 100.0, 100.0, Lane.CHECKS)
     assert budget.used(101.0) == dict.fromkeys(Lane, 0) | {Lane.CHECKS: 10}
+
+
+def test_a_clock_that_has_run_for_years_grants_what_it_said_was_ready() -> None:
+    """Its steps are wider than the last digits of a token."""
+    now = 3.0e8
+    budget = Budget(170, now)
+    for _ in range(2000):
+        now = budget.ready_at(now)
+        budget.take(now, Lane.POLLS)

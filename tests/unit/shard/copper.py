@@ -62,6 +62,11 @@ class CopperInMemory:
         self.records: dict[tuple[str, int], dict[str, Any]] = {}
         self.script: dict[str, deque[Answer]] = defaultdict(deque)
         """Method to what its next calls answer."""
+        self.unseen: set[tuple[str, int]] = set()
+        """What search does not show although it is there."""
+        self.indexed_leads: dict[int, dict[str, Any]] = {}
+        """What a search that includes converted leads shows of those that are gone by id."""
+        self.signed_in = "ops"
         self.calls: list[Made] = []
         self.effects: list[tuple[str, str, int]] = []
         """Action, entity and id of all that was carried out, in order."""
@@ -93,6 +98,25 @@ class CopperInMemory:
         answer: Record | Trouble = await self._call(
             "get", (entity, record_id), lane, lambda: self.records.get((entity, record_id), GONE)
         )
+        return answer
+
+    async def by_ids(self, entity: str, ids: Sequence[int], lane: Lane) -> Page | Trouble:
+        def found() -> Page:
+            shown = [self.records[entity, each] for each in ids if (entity, each) in self.records]
+            visible = tuple(each for each in shown if (entity, each["id"]) not in self.unseen)
+            return Page(visible, len(visible), int(self._clock()))
+
+        answer: Page | Trouble = await self._call("by_ids", (entity, tuple(ids)), lane, found)
+        return answer
+
+    async def leads(self, ids: Sequence[int], lane: Lane) -> Sequence[Record] | Trouble:
+        answer: Sequence[Record] | Trouble = await self._call(
+            "leads", tuple(ids), lane, lambda: [self.indexed_leads[each] for each in ids if each in self.indexed_leads]
+        )
+        return answer
+
+    async def viewer(self, lane: Lane) -> str | Trouble:
+        answer: str | Trouble = await self._call("viewer", None, lane, lambda: self.signed_in)
         return answer
 
     async def find(self, entity: str, match: Mapping[str, Any], lane: Lane) -> Sequence[Record] | Trouble:

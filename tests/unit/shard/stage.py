@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from bridge.contract.announcements import Announcement
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.commands import Command, Malformed, encode
 from bridge.contract.failures import Code
@@ -21,8 +22,10 @@ from bridge.policy.changes import Verdict
 from bridge.policy.sessions import Ending
 from bridge.policy.settling import Waits
 from bridge.policy.sightings import Trouble, Via
+from bridge.policy.sweeps import Brake, Held
 from bridge.shard.attempting import Attempting
 from bridge.shard.concluding import Concluding
+from bridge.shard.controlling import Controlled, Controlling
 from bridge.shard.executing import Executing, Served
 from bridge.shard.memory import Memory
 from bridge.shard.noticing import Noticing
@@ -30,6 +33,7 @@ from bridge.shard.polling import Polled, Polling
 from bridge.shard.ports import Ledger
 from bridge.shard.publishing import Publishing
 from bridge.shard.session import Flow, Flows, Inlet, Parts, Retention
+from bridge.shard.sweeping import Sweeping, Swept
 from tests.unit.shard.copper import CopperInMemory
 from tests.unit.shard.endings import Endings, Pulse
 from tests.unit.shard.log import (
@@ -45,6 +49,8 @@ NAMES = TopicNames()
 ACCOUNT = "acme"
 PARTITIONS = 4
 SHARD = shard_of(ACCOUNT, PARTITIONS)
+OTHER = "zenith"
+"""An account of another shard."""
 EPOCH = 1_790_000_000
 WAITS = Waits(timeout=20.0, lateness=60.0, index_lag=120.0)
 OVERLAP = 120
@@ -98,6 +104,10 @@ class Stage:
         self.unexpected: list[BaseException] = []
         self.scans: list[Trouble | None] = []
         self.followed: list[str] = []
+        self.told: list[Announcement] = []
+        self.held: Held | None = None
+        self.sweep_asked = asyncio.Event()
+        self.snapshot_asked = asyncio.Event()
         self.opened = 0
         self.ended: list[tuple[Ending, str, float]] = []
         """How each session ended, and when, loop time."""
@@ -165,7 +175,35 @@ class Stage:
         )
 
     def noticing(self, ledger: Ledger | None = None) -> Noticing:
-        return Noticing({ACCOUNT: self.copper}, OVERLAP, ledger or self.ledger, self.publishing(), self.intake)
+        ledger, lag = ledger or self.ledger, WAITS.index_lag
+        coppers = {ACCOUNT: self.copper}
+        return Noticing(coppers, OVERLAP, lag, ledger, self.publishing(), self.intake, self.unexpected.append)
+
+    def sweeping(
+        self,
+        *entities: str,
+        every: float = 21_600.0,
+        most: int = 500,
+        percent: float = 10.0,
+        asked: asyncio.Event | None = None,
+    ) -> Sweeping:
+        swept = Swept(ACCOUNT, entities or FOLLOWED, every, WAITS.index_lag, OVERLAP, Brake(most, percent))
+
+        def announced(told: Announcement) -> None:
+            self.told.append(told)
+            self.pulse.beat()
+
+        def holding(_account: str, held: Held | None) -> None:
+            self.held = held
+            self.pulse.beat()
+
+        wake = asked or self.sweep_asked
+        return Sweeping(swept, self.copper, self.ledger, self.publishing(), wake, announced, holding)
+
+    def controlling(self, *entities: str) -> Controlling:
+        wake = {(ACCOUNT, each): self.snapshot_asked for each in entities or FOLLOWED}
+        controlled = Controlled([ACCOUNT, OTHER], entities or FOLLOWED, PARTITIONS, {ACCOUNT: self.sweep_asked}, wake)
+        return Controlling(controlled, self.ledger, self.publishing(), self.told.append)
 
     @asynccontextmanager
     async def at_work(self, *inlets: Inlet, plain: Sequence[Flow] = ()) -> AsyncGenerator[asyncio.Event]:
@@ -240,6 +278,11 @@ class Stage:
         """Any record in our partition."""
         return self.log.put(Outgoing(topic, SHARD, key, value, headers))
 
+    def ask(self, asked: str, entity: str | None = None, *, account: str = ACCOUNT, name: str = "c-1") -> Position:
+        """A control message, as an operator writes it."""
+        value = {"id": name, "type": asked, "account": account} | ({} if entity is None else {"entity": entity})
+        return self.put(NAMES.control, orjson.dumps(value))
+
     def notify(self, event: str, *ids: int, entity: str = "company", account: str = ACCOUNT) -> Position:
         """A webhook notice, as the public side keeps it."""
         notice = Notice(account, entity, event, ids, round(self.clock() * 1000))
@@ -255,6 +298,10 @@ class Stage:
     def events(self, kind: str = "changes", entity: str = "company") -> list[dict[str, Any]]:
         """The events of a topic, in order."""
         return [orjson.loads(record.value or b"null") for record in self.log.of(NAMES.event(entity, kind))]
+
+    def announced(self) -> list[dict[str, Any]]:
+        """What operators were told, in order."""
+        return [orjson.loads(record.value or b"null") for record in self.log.of(NAMES.notifications)]
 
     def cursor(self, key: str) -> Any:
         return self.memory.known.cursor(key)
