@@ -49,7 +49,7 @@ NAMES = TopicNames()
 ACCOUNT = "acme"
 PARTITIONS = 4
 SHARD = shard_of(ACCOUNT, PARTITIONS)
-OTHER = "zenith"
+OTHER = "globex"
 """An account of another shard."""
 EPOCH = 1_790_000_000
 WAITS = Waits(timeout=20.0, lateness=60.0, index_lag=120.0)

@@ -9,8 +9,8 @@ import pytest
 from bridge.policy.sightings import Lane, Trouble, Why
 from bridge.shard import noticing as flow
 from bridge.shard.cursors import position_key
-from tests.unit.shard.copper import CALL_SECONDS, GONE, instead
-from tests.unit.shard.stage import NAMES, Stage
+from tests.unit.shard.copper import CALL_SECONDS, GONE, instead, raising
+from tests.unit.shard.stage import NAMES, WAITS, Stage
 
 RATE_LIMITED = Trouble(Why.RATE_LIMITED, "Too many requests", 429)
 KEY = position_key(NAMES.inbox)
@@ -221,3 +221,104 @@ async def test_backpressure_pauses_the_inbox_and_nothing_is_lost(stage: Stage) -
         await stage.until(lambda: stage.events("deleted"))
         await stage.until(lambda: stage.cursor(KEY)["next"] == many + 1)
     assert stage.intake.told == [("hold", NAMES.inbox), ("release", NAMES.inbox)]
+
+
+# -------------------------------------------------------------------------------------- what became of the records
+
+
+async def test_a_lead_that_was_converted_says_what_it_became(stage: Stage) -> None:
+    await _known(stage, 7, entity="lead")
+    lead = stage.copper.records.pop(("lead", 7))
+    stage.copper.indexed_leads[7] = {
+        **lead, "converted_at": 1, "converted_contact_id": 70, "converted_opportunity_id": 71
+    }  # fmt: skip
+    stage.notify("updated", 7, entity="lead")
+    await _noticed(stage, 1)
+    (event,) = stage.events("deleted", "lead")
+    assert event["source"]["converted"] == {"person": 70, "opportunity": 71}
+
+
+async def test_a_conversion_is_told_only_when_the_index_can_tell_and_holds_nobody_else_up(stage: Stage) -> None:
+    await _known(stage, 7, entity="lead")
+    await _known(stage, 8)
+    lead = stage.copper.records.pop(("lead", 7))
+    del stage.copper.records["company", 8]
+    stage.copper.indexed_leads[7] = lead  # as it was: the index lags
+    async with stage.at_work(stage.noticing()):
+        for _ in range(flow.AT_ONCE):
+            stage.notify("deleted", 7, entity="lead")
+        stage.notify("deleted", 8)
+        await stage.until(lambda: stage.events("deleted"))
+        assert stage.events("deleted", "lead") == []
+        await asyncio.sleep(30)
+        assert stage.events("deleted", "lead") == []
+        stage.copper.indexed_leads[7] = {**lead, "converted_at": 1, "converted_contact_id": 70}
+        await stage.until(lambda: stage.events("deleted", "lead"))
+        await stage.until(lambda: stage.cursor(KEY)["next"] == flow.AT_ONCE + 1)
+    (event,) = stage.events("deleted", "lead")
+    assert event["source"]["converted"] == {"person": 70}
+
+
+async def test_a_lead_whose_ghost_stays_in_the_index_is_deleted_when_the_index_lag_is_over(stage: Stage) -> None:
+    await _known(stage, 7, entity="lead")
+    stage.copper.indexed_leads[7] = stage.copper.records.pop(("lead", 7))
+    stage.notify("deleted", 7, entity="lead")
+    began = asyncio.get_running_loop().time()
+    await _noticed(stage, 1)
+    assert WAITS.index_lag <= asyncio.get_running_loop().time() - began < WAITS.index_lag + 20
+    (event,) = stage.events("deleted", "lead")
+    assert "converted" not in event["source"]
+
+
+async def test_the_loser_of_a_merge_is_suspected_when_the_winner_has_been_seen(stage: Stage) -> None:
+    stage.copper.keep("company", 7, phone_numbers=[{"number": "1", "category": "work"}])
+    await _known(stage, 8)
+    stage.copper.keep("company", 8, phone_numbers=[{"number": "1", "category": "work"}])
+    del stage.copper.records["company", 7]
+    stage.notify("updated", 8)
+    stage.notify("deleted", 7)
+    await _noticed(stage, 2)
+    (event,) = stage.events("deleted")
+    assert event["source"]["merged"] == {"company": 8}
+
+
+# -------------------------------------------------------------------------------------------- floods and our errors
+
+
+async def test_a_thousand_repetitions_cost_a_handful_of_calls_and_make_no_event(stage: Stage) -> None:
+    await _known(stage, 7)
+    for _ in range(1000):
+        stage.notify("deleted", 7)
+    await _noticed(stage, 1000)
+    assert stage.events("deleted") == []
+    assert len(stage.called("get")) <= flow.AT_ONCE
+
+
+async def test_a_notice_that_came_after_a_look_is_looked_up_again(stage: Stage) -> None:
+    await _known(stage, 7)
+    async with stage.at_work(stage.noticing()):
+        stage.notify("deleted", 7)
+        await stage.until(lambda: (stage.cursor(KEY) or {"next": 0})["next"] == 1)
+        del stage.copper.records["company", 7]
+        stage.notify("deleted", 7)
+        await stage.until(lambda: stage.events("deleted"))
+    assert len(stage.called("get")) == 2
+
+
+async def test_a_record_never_seen_is_told_as_deleted_although_an_update_of_it_was_looked_up(stage: Stage) -> None:
+    for _ in range(flow.AT_ONCE):
+        stage.notify("updated", 7)
+    stage.notify("deleted", 7)
+    await _noticed(stage, flow.AT_ONCE + 1)
+    assert [event["before"] for event in stage.events("deleted")] == [{"id": 7}]
+
+
+async def test_an_error_of_our_own_over_a_notice_costs_that_notice_alone(stage: Stage) -> None:
+    await _known(stage, 7)
+    del stage.copper.records["company", 7]
+    stage.copper.script["get"].append(raising(RuntimeError("ours")))
+    stage.notify("updated", 7)
+    stage.notify("deleted", 7)
+    await _noticed(stage, 2)
+    assert [type(problem) for problem in stage.unexpected] == [RuntimeError]
+    assert len(stage.events("deleted")) == 1

@@ -1,0 +1,105 @@
+"""Controlling: every control message is carried out once and answered, whatever it says."""
+
+import orjson
+import pytest
+
+from bridge.contract.control import Asked
+from bridge.contract.sharding import shard_of
+from bridge.shard.cursors import ScanCursor, position_key, read_snapshot, scan_record
+from bridge.shard.ports import Draft
+from tests.unit.shard.stage import ACCOUNT, NAMES, OTHER, PARTITIONS, SHARD, Stage
+
+KEY = position_key(NAMES.control)
+
+
+async def _followed(stage: Stage, *entities: str, resume_at: int | None = None) -> None:
+    """Let the first snapshots be done, or under way."""
+
+    def write(draft: Draft) -> None:
+        for entity in entities:
+            draft.add(scan_record(NAMES, SHARD, ACCOUNT, entity, ScanCursor(1, 1, resume_at)))
+
+    async with stage.at_work():
+        await stage.ledger.commit(write)
+
+
+async def _answered(stage: Stage, *entities: str, finished: int = 1) -> list[tuple[str, str]]:
+    """Type and reason of every answer once so many messages are done with."""
+    async with stage.at_work(stage.controlling(*entities)):
+        await stage.until(lambda: (stage.cursor(KEY) or {"next": 0})["next"] >= finished)
+    return [(told["type"], told["data"].get("reason", "")) for told in stage.announced()]
+
+
+async def test_a_snapshot_is_asked_of_one_entity_and_its_flow_is_woken(stage: Stage) -> None:
+    await _followed(stage, "lead")
+    stage.ask(Asked.SNAPSHOT, "lead", name="mine")
+    assert await _answered(stage) == [("control.accepted", "")]
+    cursor = read_snapshot(stage.memory.known, ACCOUNT, "lead")
+    assert cursor is not None
+    assert (cursor.control_id, cursor.resume_at) == ("mine", 0)
+    assert stage.snapshot_asked.is_set()
+
+
+async def test_a_snapshot_of_everything_is_of_every_entity_that_is_followed(stage: Stage) -> None:
+    await _followed(stage, "lead", "task")
+    stage.ask(Asked.SNAPSHOT)
+    assert await _answered(stage, "lead", "task") == [("control.accepted", "")]
+    assert all(read_snapshot(stage.memory.known, ACCOUNT, each) for each in ("lead", "task"))
+
+
+async def test_a_snapshot_is_refused_while_another_is_being_taken(stage: Stage) -> None:
+    await _followed(stage, "lead")
+    stage.ask(Asked.SNAPSHOT, "lead", name="one")
+    stage.ask(Asked.SNAPSHOT, "lead", name="two")
+    assert (await _answered(stage, finished=2))[1] == (
+        "control.refused",
+        "a snapshot of lead is being taken already, for one",
+    )
+
+
+async def test_a_snapshot_is_refused_before_the_first_one_is_done(stage: Stage) -> None:
+    await _followed(stage, "lead", resume_at=7)
+    stage.ask(Asked.SNAPSHOT, "lead")
+    assert await _answered(stage) == [("control.refused", "the first snapshot of lead is still being taken")]
+
+
+@pytest.mark.parametrize("asked", [Asked.SNAPSHOT, Asked.SWEEP])
+async def test_an_entity_that_is_not_followed_is_refused(stage: Stage, asked: Asked) -> None:
+    stage.ask(asked, "task")
+    assert await _answered(stage, "lead") == [("control.refused", "events.task.enabled is false: it is not followed")]
+
+
+async def test_a_sweep_is_refused_while_one_is_under_way(stage: Stage) -> None:
+    stage.ask(Asked.SWEEP)
+    stage.ask(Asked.SWEEP)
+    assert (await _answered(stage, finished=2))[1] == ("control.refused", "a sweep is under way already")
+    assert stage.sweep_asked.is_set()
+
+
+@pytest.mark.parametrize("asked", [Asked.APPROVE_DELETES, Asked.REJECT_DELETES])
+async def test_a_decision_is_refused_when_there_is_nothing_to_decide(stage: Stage, asked: Asked) -> None:
+    stage.ask(asked)
+    assert await _answered(stage) == [("control.refused", "no deletes of this account are held back")]
+
+
+async def test_what_is_no_control_message_is_answered_and_passed_over(stage: Stage) -> None:
+    stage.put(NAMES.control, b"\xff")
+    stage.put(NAMES.control, None)
+    stage.ask(Asked.SWEEP)
+    kinds = [kind for kind, _ in await _answered(stage, finished=3)]
+    assert kinds == ["control.refused", "control.refused", "control.accepted"]
+
+
+async def test_a_message_in_another_accounts_shard_goes_there_with_its_identity(stage: Stage) -> None:
+    assert shard_of(OTHER, PARTITIONS) != SHARD
+    place = stage.put(NAMES.control, orjson.dumps({"type": "sweep", "account": OTHER}))
+    assert await _answered(stage) == []
+    (moved,) = stage.log.of(NAMES.control, shard_of(OTHER, PARTITIONS))
+    assert orjson.loads(moved.value or b"") == {"id": str(place), "type": "sweep", "account": OTHER}
+
+
+async def test_a_message_is_carried_out_once_over_a_restart(stage: Stage) -> None:
+    stage.ask(Asked.SWEEP)
+    await _answered(stage)
+    await _answered(stage)
+    assert len(stage.announced()) == 1
