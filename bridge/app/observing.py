@@ -23,7 +23,8 @@ from bridge.policy.sessions import Ending
 from bridge.policy.sightings import Trouble, Via
 from bridge.policy.subscribing import Plan
 from bridge.policy.sweeps import Held
-from bridge.shard.polling import Polled
+from bridge.shard.polling import Polled, Scanned
+from bridge.shard.snapshotting import Taken
 from bridge.telemetry import logs
 from bridge.telemetry.logs import Event
 from bridge.telemetry.metrics import Metrics
@@ -34,6 +35,8 @@ _SWEPT = {
     Told.DELETES_HELD: "held",
     Told.DELETES_RESUMED: "resumed",
 }
+PROGRESS_SECONDS = 30.0
+"""Between two lines about one snapshot."""
 HARMLESS = frozenset({Ending.STOPPED, Ending.LOST})
 
 
@@ -45,6 +48,9 @@ class Observing:
         self._failing: set[tuple[str, str]] = set()
         self.held: dict[str, Held] = {}
         """Accounts whose deletes are held back."""
+        self.snapshots: dict[tuple[str, str], Taken] = {}
+        """Account and entity to how far their snapshot has come."""
+        self._told_at: dict[tuple[str, str], float] = {}
         self._metrics.build.info({"version": bridge.__version__, "aiokafka": version("aiokafka")})
 
     @property
@@ -90,8 +96,12 @@ class Observing:
             if verdict is Reason.TOO_LARGE:
                 logs.error(Event.EVENT_TOO_LARGE, entity=entity, via=via.value)
 
-    def polled(self, polled: Polled, trouble: Trouble | None) -> None:
+    def polled(self, polled: Polled, scanned: Scanned) -> None:
         """A scan ended. Only the first failure in a row, and its end, are worth a line."""
+        trouble = scanned.trouble
+        if scanned.late:
+            about = {"account": polled.account, "entity": polled.entity}
+            logs.warning(Event.DEEP_CAUGHT, **about, count=scanned.late, latest_s=round(scanned.late_s))
         outcome = "ok" if trouble is None else trouble.why.value
         self._metrics.scans.labels(polled.entity, outcome).inc()
         which = (polled.account, polled.entity)
@@ -104,9 +114,28 @@ class Observing:
             self._failing.add(which)
             logs.warning(Event.SCAN_FAILED, account=polled.account, entity=polled.entity, why=outcome)
 
-    def followed(self, polled: Polled) -> None:
-        """The first snapshot is done; from here on it is followed live."""
-        logs.info(Event.SNAPSHOT_DONE, account=polled.account, entity=polled.entity)
+    def snapshot_failed(self, polled: Polled, trouble: Trouble) -> None:
+        """A snapshot cannot go on for a while."""
+        self.polled(polled, Scanned(trouble))
+
+    def snapshot(self, taken: Taken) -> None:
+        """A page of a snapshot has been published."""
+        which = (taken.account, taken.entity)
+        before = self.snapshots.get(which)
+        self.snapshots[which] = taken
+        self._metrics.snapshot_records.labels(*which).set(taken.records)
+        self._metrics.snapshot_expected.labels(*which).set(taken.expected or 0)
+        fields = {"account": taken.account, "entity": taken.entity, "records": taken.records, "calls": taken.calls}
+        if taken.done:
+            tell = logs.warning if taken.incomplete else logs.info
+            tell(Event.SNAPSHOT_DONE, **fields, incomplete=taken.incomplete)
+            self._failing.discard(which)
+        elif before is None or before.done:
+            self._told_at[which] = time.monotonic()
+            logs.info(Event.SNAPSHOT_STARTED, **fields, expected=taken.expected)
+        elif time.monotonic() - self._told_at[which] >= PROGRESS_SECONDS:
+            self._told_at[which] = time.monotonic()
+            logs.info(Event.SNAPSHOT_PROGRESS, **fields, expected=taken.expected, seconds_left=taken.seconds_left)
 
     def announced(self, announcement: Announcement) -> None:
         """Operators were told something on the notifications topic; it is worth a line here too."""

@@ -16,8 +16,9 @@ from typing import Any
 import bridge
 from bridge.app.hooks import Hooks
 from bridge.app.observing import Observing, stray
-from bridge.app.shards import Shards, World
+from bridge.app.shards import Shards
 from bridge.app.webhooks import digests, subscribing
+from bridge.app.world import World
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames, topic_specs
 from bridge.copper.budgeting import Allowance

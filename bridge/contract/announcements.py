@@ -28,7 +28,7 @@ class Told(StrEnum):
     SNAPSHOT_PROGRESS = "snapshot.progress"
     """`records` read, `expected` in all, `calls` made, `seconds_left` at the present pace or null."""
     SNAPSHOT_COMPLETED = "snapshot.completed"
-    """`records` read, `calls` made."""
+    """`records` read, `calls` made; `incomplete` if more were created in one second than could be shown to be read."""
     SWEEP_COMPLETED = "sweep.completed"
     """`asked` ids, `missing` in the search, `deleted` events published."""
     SWEEP_VOID = "sweep.void"

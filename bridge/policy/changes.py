@@ -138,6 +138,11 @@ def judge_absence(
     )
 
 
+def snapshot_row(sighting: Sighting) -> Change:
+    """A record that is known as it is, told once more."""
+    return _change(Kind.SNAPSHOT, sighting, content_hash(sighting.record))
+
+
 def _change(kind: Kind, sighting: Sighting, digest: str, before: Record | None = None) -> Change:
     modified: int = sighting.record["date_modified"]
     changed = () if before is None else changed_fields(before, sighting.record)

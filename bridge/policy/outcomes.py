@@ -108,6 +108,11 @@ def failure_of(trouble: Trouble) -> Failure:
     return Failure(code, title, detail, trouble.fields, trouble.status, retryable)
 
 
+def backoff(failures: int, longest: float) -> float:
+    """Seconds before the next try after so many failures in a row: 2, 4, 8, ... without end, never longer than that."""
+    return min(longest, 2.0 ** min(failures, 10))
+
+
 def pause(failures: int, jitter: float) -> float:
     """Seconds before the next try: doubling from one second to a minute, spread over its upper half."""
     longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures, 10))

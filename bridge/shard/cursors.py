@@ -26,6 +26,10 @@ class ScanCursor:
     followed_since: int
     lower: int
     resume_at: int | None
+    read: int = 0
+    """Records that the first snapshot has read."""
+    calls: int = 0
+    """What it has cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,11 @@ def position_key(topic: str) -> str:
 def read_scan(view: View, account: str, entity: str) -> ScanCursor | None:
     """The cursor of a scan, or None when the account's entity was never read."""
     kept = view.cursor(scan_key(account, entity))
-    return None if kept is None else ScanCursor(kept["followed_since"], kept["lower"], kept["resume_at"])
+    if kept is None:
+        return None
+    return ScanCursor(
+        kept["followed_since"], kept["lower"], kept["resume_at"], kept.get("read", 0), kept.get("calls", 0)
+    )
 
 
 def following_since(view: View, account: str, entity: str, asked: float) -> int:

@@ -16,6 +16,7 @@ from bridge.contract.events import Fate
 from bridge.contract.notices import Notice, read_notice
 from bridge.contract.records import Incoming
 from bridge.policy.changes import Reason, Sighting
+from bridge.policy.outcomes import backoff
 from bridge.policy.positions import Positions
 from bridge.policy.sessions import SessionEnded
 from bridge.policy.sightings import Lane, Record, Trouble, Via, Why
@@ -179,7 +180,7 @@ class Noticing:
             if answer.why is Why.NOT_FOUND:
                 return Unsettled() if notice.entity == "lead" else Gone()
             failures += 1
-            await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 2.0**failures))
+            await asyncio.sleep(backoff(failures, LONGEST_PAUSE_SECONDS))
 
     async def _tell_converted(self, copper: Copper, seen: dict[int, Found]) -> None:
         """Find out which of the leads that are gone were converted, as far as the index can tell by now."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bridge.contract.events import Change, ChangeClass, Fate, records_of, state_key
 from bridge.contract.topics import TopicNames
-from bridge.policy.changes import Known, Reason, Sighting, Verdict, judge, judge_absence
+from bridge.policy.changes import Known, Reason, Sighting, Verdict, judge, judge_absence, snapshot_row
 from bridge.policy.sightings import Via
 from bridge.shard.memory import Memory
 from bridge.shard.ports import Draft
@@ -32,10 +32,16 @@ class Publishing:
         kept = self.memory.drafted.record(entity, state_key(account, record_id).decode())
         return None if kept is None else Known(kept.modified, kept.hash, kept.at, kept.value)
 
-    def sight(self, draft: Draft, sighting: Sighting, followed_since: int) -> Verdict:
-        """Judge a record that was seen; draft its events if it is a change."""
+    def sight(self, draft: Draft, sighting: Sighting, followed_since: int, *, again: bool = False) -> Verdict:
+        """Judge a record that was seen; draft its events if it is a change.
+
+        With `again` the very version that is known is drafted once more, as a snapshot row.
+        """
         known = self.known(sighting.account, sighting.entity, sighting.record["id"])
-        return self._draft(draft, sighting.entity, sighting.via, judge(known, sighting, followed_since=followed_since))
+        verdict = judge(known, sighting, followed_since=followed_since)
+        if again and verdict is Reason.UNCHANGED:
+            verdict = snapshot_row(sighting)
+        return self._draft(draft, sighting.entity, sighting.via, verdict)
 
     def miss(
         self,

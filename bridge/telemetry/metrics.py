@@ -38,6 +38,10 @@ class Metrics:
         self.call_seconds = self._histogram("copper_request_duration_seconds", "Calls to Copper", "method", "route")
         self.webhooks = self._counter("webhooks_received", "Requests to the webhook address", "outcome")
         self.subscriptions = self._gauge("webhook_subscriptions", "Webhook subscriptions at Copper", "account", "state")
+        self.snapshot_records = self._gauge("snapshot_records", "Records read by a snapshot", "account", "entity")
+        self.snapshot_expected = self._gauge(
+            "snapshot_expected", "Records that Copper claims there are", "account", "entity"
+        )
         self.sweeps = self._counter("sweeps", "Sweeps ended", "outcome")
         self.swept_at = self._gauge("sweep_last_success_timestamp_seconds", "When the last sweep ended well", "account")
         self.deletes_held = self._gauge("deletes_held", "1 while an account's deletes wait for an operator", "account")

@@ -7,6 +7,7 @@ size. The bridge also knows what was there before, tells what changed, writes it
 import asyncio
 import bisect
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -24,6 +25,8 @@ from bridge.policy.sightings import Ask, Lane, Page, Stamp, Trouble, Via
 from bridge.shard.memory import Memory
 from bridge.shard.polling import Polled, Polling
 from bridge.shard.publishing import Publishing
+from bridge.shard.scanning import Scanning
+from bridge.shard.snapshotting import Snapshotting, Taken
 
 if TYPE_CHECKING:
     from bridge.shard.ports import Copper
@@ -115,10 +118,21 @@ async def test_cpu_per_published_event(
     scanned = asyncio.Event()
     polled = Polled("acme", "lead", filtered=True, every=3600, deep_every=7200, overlap=0, backfill=False)
 
+    scanning = Scanning("acme", "lead", 0, cast("Copper", pages), ledger, publishing)
+
     async def scan() -> float:
-        polling = Polling(polled, cast("Copper", pages), ledger, publishing, lambda _polled, _trouble: scanned.set())
+        followed = asyncio.Event()
+
+        def taken(how_far: Taken) -> None:
+            if how_far.done:
+                scanned.set()
+
+        first = Snapshotting(polled, scanning, asyncio.Event(), followed, lambda *_: scanned.set(), taken)
+        live = Polling(polled, scanning, followed, Counter(), lambda *_: scanned.set())
         started = time.process_time()
-        task = asyncio.create_task(polling.run())
+        fresh = memory.known.cursor("scan/acme/lead") is None
+        followed.set()
+        task = asyncio.create_task(first.run() if fresh else live.run())
         await scanned.wait()
         spent = time.process_time() - started
         scanned.clear()

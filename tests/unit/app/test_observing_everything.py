@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bridge.app.observing import Observing
+from bridge.contract.announcements import Announcement, Told
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.commands import Command, Malformed, decode
 from bridge.contract.events import Change, Kind
@@ -20,7 +21,10 @@ from bridge.policy.changes import Reason
 from bridge.policy.sessions import Ending
 from bridge.policy.sightings import Lane, Trouble, Via, Why
 from bridge.policy.subscribing import Plan, Wanted
-from bridge.shard.polling import Polled
+from bridge.policy.sweeps import Held
+from bridge.policy.sweeps import Reason as HeldBecause
+from bridge.shard.polling import Polled, Scanned
+from bridge.shard.snapshotting import Taken
 from bridge.telemetry.metrics import PREFIX
 
 NAMES = TopicNames()
@@ -76,7 +80,7 @@ def test_only_the_first_of_a_row_of_failed_scans_and_its_end_are_told(
     observing: Observing, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for trouble in (None, *(Trouble(why, "a detail") for why in Why), None, None):
-        observing.polled(POLLED, trouble)
+        observing.polled(POLLED, Scanned(trouble))
     assert [line["event"] for line in _lines(capsys)] == ["scan.failed", "scan.recovered"]
     assert {each["outcome"] for each in _labels(observing.registry, "scans")} == {"ok", *Why}
 
@@ -151,13 +155,37 @@ def test_the_rest_of_what_parts_tell_is_taken_too(observing: Observing, capsys: 
     observing.ready({2, 0}, now=True)
     observing.ready({2, 0}, now=False)
     observing.session_opened(0)
-    observing.followed(POLLED)
+    for records, done in ((200, False), (400, False), (500, True)):
+        observing.snapshot(Taken("acme", "company", records, 500, records // 200, 7, done))
     for outcome in ("200", "599", *Why):
         observing.called(Observed("acme", "GET", "/companies/{id}", outcome, Lane.POLLS, 0.1))
     observing.unexpected(LookupError("ops@acme.example"))
     lines = _lines(capsys)
     assert [line["event"] for line in lines] == [
-        "shards.assigned", "bridge.ready", "session.opened", "snapshot.done", "bridge.unexpected"
+        "shards.assigned", "bridge.ready", "session.opened", "snapshot.started", "snapshot.done", "bridge.unexpected"
     ]  # fmt: skip
     assert lines[0]["shards"] == [0, 2]
     assert "ops@" not in str(lines)
+
+
+def test_what_only_a_deep_pass_found_is_told_with_its_age(
+    observing: Observing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observing.polled(POLLED, Scanned(late=2, late_s=721.4))
+    (line,) = _lines(capsys)
+    assert (line["event"], line["count"], line["latest_s"]) == ("deep.caught", 2, 721)
+
+
+def test_every_announcement_has_its_line_and_a_mass_delete_is_an_error(
+    observing: Observing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swept = [told for told in Told if not told.startswith("snapshot.")]
+    for told in swept:
+        observing.announced(Announcement(told, "acme", 1, data={"reason": "too-many"}))
+    lines = _lines(capsys)
+    assert [line["event"] for line in lines] == [*swept]
+    assert {line["event"]: line["level"] for line in lines}["deletes.held"] == "error"
+    observing.holding("acme", Held(HeldBecause.TOO_MANY, 50, 100, 1.0))
+    assert observing.registry.get_sample_value("copper_bridge_deletes_held", {"account": "acme"}) == 1
+    observing.holding("acme", None)
+    assert observing.registry.get_sample_value("copper_bridge_deletes_held", {"account": "acme"}) == 0

@@ -14,6 +14,7 @@ from bridge.policy.outcomes import (
     Succeed,
     WaitAndRetry,
     after_probe,
+    backoff,
     decide,
     pause,
 )
@@ -101,3 +102,7 @@ def test_a_failure_says_what_copper_said() -> None:
 def test_pauses_grow_to_a_bound_and_are_spread(failures: int, jitter: float) -> None:
     assert 0.5 <= pause(failures, jitter) <= LONGEST_PAUSE_SECONDS
     assert pause(failures, 0.0) <= pause(failures, jitter) <= pause(failures + 1, jitter)
+
+
+def test_a_wait_of_days_makes_no_pause_overflow() -> None:
+    assert [backoff(failures, 60.0) for failures in (1, 2, 5, 6, 5000)] == [2, 4, 32, 60, 60]

@@ -1,6 +1,7 @@
 """A shard with everything in memory around it, and what a test says and asks about it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import orjson
 from bridge.contract.announcements import Announcement
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.commands import Command, Malformed, encode
+from bridge.contract.events import Change
 from bridge.contract.failures import Code
 from bridge.contract.notices import Notice, notice_record
 from bridge.contract.records import Headers, Incoming, Outgoing, Position
@@ -29,10 +31,12 @@ from bridge.shard.controlling import Controlled, Controlling
 from bridge.shard.executing import Executing, Served
 from bridge.shard.memory import Memory
 from bridge.shard.noticing import Noticing
-from bridge.shard.polling import Polled, Polling
+from bridge.shard.polling import Polled, Polling, Scanned
 from bridge.shard.ports import Ledger
 from bridge.shard.publishing import Publishing
+from bridge.shard.scanning import Scanning
 from bridge.shard.session import Flow, Flows, Inlet, Parts, Retention
+from bridge.shard.snapshotting import Snapshotting, Taken
 from bridge.shard.sweeping import Sweeping, Swept
 from tests.unit.shard.copper import CopperInMemory
 from tests.unit.shard.endings import Endings, Pulse
@@ -78,6 +82,19 @@ class Answered:
         return int(self.value["command"]["offset"])
 
 
+@dataclass(frozen=True)
+class Both:
+    """Two flows as one."""
+
+    one: Flow
+    other: Flow
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.one.run())
+            group.create_task(self.other.run())
+
+
 class Stage:
     """One life of a shard; with `before`, another one in the same world: clock, log and Copper are that one's."""
 
@@ -103,6 +120,9 @@ class Stage:
         self.buried: list[Code] = []
         self.unexpected: list[BaseException] = []
         self.scans: list[Trouble | None] = []
+        self.scanned: list[Scanned] = []
+        self.taken: list[Taken] = []
+        self.tally: Counter[str] = Counter()
         self.followed: list[str] = []
         self.told: list[Announcement] = []
         self.held: Held | None = None
@@ -117,6 +137,8 @@ class Stage:
     def publishing(self) -> Publishing:
         def observe(entity: str, via: Via, verdict: Verdict) -> None:
             self.verdicts.append((entity, via, verdict))
+            if isinstance(verdict, Change):
+                self.tally[via.value] += 1
 
         return Publishing(self.memory, NAMES, SHARD, self.clock, observe)
 
@@ -158,20 +180,34 @@ class Stage:
         every: float = 15.0,
         deep_every: float = 300.0,
         backfill: bool = False,
-    ) -> Polling:
+    ) -> "Both":
+        """Snapshots and polls of one entity, as they work together."""
         polled = Polled(ACCOUNT, entity, entity not in {"company", "person"}, every, deep_every, OVERLAP, backfill)
+        followed = asyncio.Event()
 
-        def observe(_polled: Polled, trouble: Trouble | None) -> None:
-            self.scans.append(trouble)
+        def observe(_polled: Polled, scanned: Scanned) -> None:
+            self.scans.append(scanned.trouble)
+            self.scanned.append(scanned)
             self.pulse.beat()
 
-        return Polling(
-            polled,
-            self.copper,
-            ledger or self.ledger,
-            self.publishing(),
-            observe,
-            lambda each: self.followed.append(each.entity),
+        def taken(how_far: Taken) -> None:
+            self.taken.append(how_far)
+            if how_far.done:
+                self.followed.append(entity)
+            self.pulse.beat()
+
+        publishing = self.publishing()
+        scanning = Scanning(ACCOUNT, entity, OVERLAP, self.copper, ledger or self.ledger, publishing)
+        return Both(
+            Snapshotting(
+                polled,
+                scanning,
+                self.snapshot_asked,
+                followed,
+                lambda each, trouble: observe(each, Scanned(trouble)),
+                taken,
+            ),
+            Polling(polled, scanning, followed, self.tally, observe),
         )
 
     def noticing(self, ledger: Ledger | None = None) -> Noticing:

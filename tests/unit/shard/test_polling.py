@@ -47,7 +47,7 @@ async def test_what_there_is_comes_first_as_snapshot_rows_and_what_comes_then_as
     assert _names(stage, "created") == [("c", "new")]
     snapshot, live = _asks(stage, Stamp.CREATED), _asks(stage, Stamp.MODIFIED)
     assert (snapshot[0].at_least, len(live) >= 2) == (0, True)
-    assert [call.lane for call in stage.copper.made("search")][:2] == [Lane.CHECKS, Lane.POLLS]
+    assert [call.lane for call in stage.copper.made("search")][:2] == [Lane.SNAPSHOTS, Lane.POLLS]
 
 
 async def test_what_was_made_within_the_overlap_before_the_first_look_is_created(stage: Stage) -> None:
@@ -92,7 +92,7 @@ async def test_the_next_scan_begins_where_the_last_began_less_the_overlap(stage:
     at = [int(EPOCH + call.at - stage.copper.calls[0].at) for call in stage.copper.made("search")]
     lowers = [ask.at_least for ask in _asks(stage, Stamp.MODIFIED)]
     # Copper's minimum is asked one second lower until it has proved to be inclusive
-    assert [lower + OVERLAP + 1 for lower in lowers if lower is not None] == [at[0], at[1], at[2]]
+    assert [lower + OVERLAP + 1 for lower in lowers if lower is not None] == at[:4]
 
 
 async def test_people_and_companies_are_read_downwards_without_a_bound(stage: Stage) -> None:
@@ -120,7 +120,8 @@ async def test_events_and_the_cursor_that_covers_them_are_one_transaction(stage:
     for transaction in stage.log.transactions:
         written = {record.position.topic for record in transaction}
         assert NAMES.cursors in written
-    assert NAMES.event("task", "created") in {record.position.topic for record in stage.log.transactions[1]}
+    groups = [{record.position.topic for record in transaction} for transaction in stage.log.transactions]
+    assert sum({NAMES.event("task", "created"), NAMES.cursors} <= topics for topics in groups) == 2
 
 
 async def test_the_deep_pass_finds_what_search_showed_too_late_and_moves_no_cursor(stage: Stage) -> None:
@@ -223,7 +224,7 @@ async def test_trouble_is_told_and_asked_again_after_longer_and_longer_pauses(st
     assert stage.scans == [RATE_LIMITED] * 9 + [None]
     at = [call.at for call in stage.copper.made("search")]
     pauses = [round(later - earlier) for earlier, later in pairwise(at[:10])]
-    assert pauses == [15, 15, 15, 16, 32, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, 60, 60]
+    assert pauses == [2, 4, 8, 16, 32, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, 60, 60]
     assert stage.cursor(KEY) is not None
 
 
@@ -273,5 +274,67 @@ async def test_scans_begin_at_equal_intervals_however_long_they_take(stage: Stag
     for number in range(1, 4):
         stage.copper.keep("task", number, name=f"{number}")
     await _polled(stage, 5, every=every)
-    at = [call.at for call in stage.copper.made("search")]
+    _snapshot, *at = [call.at for call in stage.copper.made("search")]
     assert [round(later - earlier, 6) for earlier, later in pairwise(at)] == [every] * 4
+
+
+# ------------------------------------------------------------------------------------------------------ watermarks
+
+
+def _marks(stage: Stage, entity: str = "task") -> list[dict[str, Any]]:
+    key = f"{ACCOUNT}/{entity}".encode()
+    return [orjson.loads(record.value or b"") for record in stage.log.of(NAMES.watermarks) if record.key == key]
+
+
+async def test_a_watermark_says_up_to_when_everything_has_been_published(stage: Stage) -> None:
+    stage.copper.keep("task", 1, name="one")
+    await asyncio.sleep(600)
+    await _polled(stage, 1)
+    await asyncio.sleep(600)
+    stage.copper.keep("task", 2, name="two")
+    await _polled(stage, 3)
+    first, second, third = _marks(stage)
+    assert second["complete_to"] == second["searched_at"] - OVERLAP - 1
+    assert (second["seen"], second["claimed"], second["events"]) == (1, 1, {"poll": 1})
+    assert third["events"] == {}
+    assert first["complete_to"] < second["complete_to"] < third["complete_to"]
+
+
+async def test_a_watermark_claims_nothing_of_a_search_that_cannot_be_bounded(stage: Stage) -> None:
+    stage.copper.keep("company", 1, name="one")
+    await _polled(stage, 1, "company")
+    (mark,) = _marks(stage, "company")
+    assert (mark["claimed"], mark["seen"]) == (None, 1)
+
+
+async def test_there_is_no_watermark_before_the_first_snapshot_is_done(stage: Stage) -> None:
+    stage.copper.script["search"].extend([instead(RATE_LIMITED)] * 3)
+    async with stage.at_work(plain=[stage.polling("task")]):
+        await stage.until(lambda: len(stage.scans) == 3)
+        assert _marks(stage) == []
+        await stage.until(lambda: _marks(stage))
+
+
+async def test_a_scan_that_failed_moves_no_watermark(stage: Stage) -> None:
+    await _polled(stage, 1)
+    stage.copper.script["search"].extend([instead(RATE_LIMITED)] * 2)
+    await _polled(stage, 3)
+    assert len(_marks(stage)) == 1
+
+
+async def test_a_watermark_names_the_last_deep_pass(stage: Stage) -> None:
+    async with stage.at_work(plain=[stage.polling("task", deep_every=60)]):
+        await stage.until(lambda: _marks(stage) and _marks(stage)[-1]["deep_at"])
+    assert EPOCH < _marks(stage)[-1]["deep_at"] <= _marks(stage)[-1]["searched_at"] + 1
+
+
+async def test_what_the_deep_pass_caught_is_told_with_how_late_it_was(stage: Stage) -> None:
+    late = stage.copper.keep("task", 7, name="late")
+    del stage.copper.records["task", 7]
+    await _polled(stage, 1)
+    async with stage.at_work(plain=[stage.polling("task", deep_every=900)]):
+        await asyncio.sleep(OVERLAP + 200)
+        stage.copper.records["task", 7] = late
+        await stage.until(lambda: any(each.late for each in stage.scanned))
+    (caught,) = [each for each in stage.scanned if each.late]
+    assert (caught.late, 900 <= caught.late_s < 1000) == (1, True)

@@ -269,6 +269,6 @@ async def test_a_sweep_that_an_operator_asks_for_begins_at_once_and_names_the_me
         stage.ask(Asked.SWEEP, "company", name="mine")
         await stage.until(lambda: _told(stage, "sweep.completed"))
     assert stage.clock() - began < WAITS.index_lag + 10
-    answers = [(told["type"], told["control_id"], told["entity"]) for told in stage.announced()]
+    answers = [(told["type"], told["control_id"], told["entity"]) for told in stage.announced() if told["control_id"]]
     assert answers == [("control.accepted", "mine", "company"), ("sweep.completed", "mine", "company")]
     assert len(stage.events("deleted")) == 1

@@ -1,0 +1,123 @@
+"""The flows of an owned shard, made of what the process shares, for one session.
+
+Called by `app.shards` for every session; the only place that knows which part needs which setting.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter, defaultdict
+
+from bridge.app.world import FOLLOWED, World
+from bridge.contract.events import Change
+from bridge.contract.sharding import shard_of
+from bridge.copper.entities import ENTITIES
+from bridge.policy.changes import Verdict
+from bridge.policy.settling import Waits
+from bridge.policy.sightings import Via
+from bridge.policy.sweeps import Brake
+from bridge.settings import Settings
+from bridge.shard.attempting import Attempting
+from bridge.shard.concluding import Concluding
+from bridge.shard.controlling import Controlled, Controlling
+from bridge.shard.executing import Executing, Served
+from bridge.shard.memory import Memory
+from bridge.shard.noticing import Noticing
+from bridge.shard.polling import Polled, Polling
+from bridge.shard.ports import Ledger as LedgerPort
+from bridge.shard.publishing import Publishing
+from bridge.shard.scanning import Scanning
+from bridge.shard.session import Flow, Flows
+from bridge.shard.snapshotting import Snapshotting
+from bridge.shard.sweeping import Sweeping, Swept
+
+
+def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_at: float) -> Flows:
+    """Everything that works in a session, for a new ledger and the moment of the fence (loop time)."""
+    settings, observing = world.settings, world.observing
+    tally: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+
+    def judged(entity: str, via: Via, verdict: Verdict) -> None:
+        observing.judged(entity, via, verdict)
+        if isinstance(verdict, Change):
+            tally[verdict.account, entity][via.value] += 1
+
+    publishing = Publishing(memory, world.names, shard, time.time, judged)
+    overlap = int(settings.copper.overlap.total_seconds())
+    mine = [name for name in world.accounts if shard_of(name, settings.topics.partitions) == shard]
+    for name in mine:
+        world.accounts[name].take_over()
+    followed = _followed(settings)
+    wake_snapshot = {(name, entity): asyncio.Event() for name in mine for entity in followed}
+    polling: list[Flow] = []
+    for (name, entity), asked in wake_snapshot.items():
+        polled, done = _polled(settings, name, entity, overlap), asyncio.Event()
+        scanning = Scanning(name, entity, overlap, world.accounts[name], ledger, publishing)
+        polling.append(Polling(polled, scanning, done, tally[name, entity], observing.polled))
+        polling.append(Snapshotting(polled, scanning, asked, done, observing.snapshot_failed, observing.snapshot))
+    attempting = Attempting(
+        coppers=world.accounts,
+        ledger=ledger,
+        publishing=publishing,
+        waits=_waits(settings),
+        allow_delete=settings.commands.allow_delete,
+        fenced_at=fenced_at,
+        jitter=random.random,
+        slots={name: asyncio.Semaphore(settings.commands.max_in_flight) for name in mine},
+    )
+    concluding = Concluding(ledger, publishing, world.addresses, overlap, observing.answered, observing.buried)
+    served = Served(world.accounts, settings.topics.partitions, settings.replies.allowed)
+    executing = Executing(served, world.intake, attempting, concluding, observing.unexpected)
+    index_lag = settings.copper.index_lag.total_seconds()
+    noticing = Noticing(world.accounts, overlap, index_lag, ledger, publishing, world.intake, observing.unexpected)
+    wake = {name: asyncio.Event() for name in mine}
+    sweeping = [
+        Sweeping(
+            _swept(settings, name, overlap),
+            world.accounts[name],
+            ledger,
+            publishing,
+            wake[name],
+            observing.announced,
+            observing.holding,
+        )
+        for name in mine
+    ]
+    controlled = Controlled([*world.accounts], followed, settings.topics.partitions, wake, wake_snapshot)
+    controlling = Controlling(controlled, ledger, publishing, observing.announced)
+    subscribing = [flow for name in mine if (flow := world.subscribing(name))]
+    return Flows(plain=[*polling, *sweeping, *subscribing], inlets=[executing, noticing, controlling])
+
+
+def _followed(settings: Settings) -> list[str]:
+    return [entity for entity in FOLLOWED if settings.events.of(entity).enabled]
+
+
+def _swept(settings: Settings, account: str, overlap: int) -> Swept:
+    events = settings.events
+    return Swept(
+        account=account,
+        entities=_followed(settings),
+        every=events.sweep_every.total_seconds(),
+        index_lag=settings.copper.index_lag.total_seconds(),
+        overlap=overlap,
+        brake=Brake(events.hold_deletes_above, events.hold_deletes_percent),
+    )
+
+
+def _polled(settings: Settings, account: str, entity: str, overlap: int) -> Polled:
+    every = settings.events.of(entity).poll_every or settings.events.poll_every
+    return Polled(
+        account=account,
+        entity=entity,
+        filtered=ENTITIES[entity].modified_filter,
+        every=every.total_seconds(),
+        deep_every=settings.events.deep_every.total_seconds(),
+        overlap=overlap,
+        backfill=settings.events.backfill == "created",
+    )
+
+
+def _waits(settings: Settings) -> Waits:
+    copper = settings.copper
+    return Waits(copper.timeout.total_seconds(), copper.lateness.total_seconds(), copper.index_lag.total_seconds())

@@ -1,0 +1,163 @@
+"""Scanning: the pages of one scan, read at Copper and committed with the cursor that each allows.
+
+Shared by polling and snapshotting, which say what to scan and how the cursor moves. What search could not put in order
+is read by its id before any cursor passes it. Knows no HTTP and no Kafka client.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from bridge.policy.changes import Reason, Sighting
+from bridge.policy.scans import Scan, ScanEnd, Step
+from bridge.policy.sightings import Lane, Page, Record, Trouble, Via, Why
+from bridge.shard.ports import Copper, Draft, Ledger
+from bridge.shard.publishing import Publishing
+
+
+class ScanFailed(Exception):
+    """A page could not be had; the scan is begun again later, from where its cursor stands."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.why)
+        self.trouble = trouble
+
+
+@dataclass(slots=True)
+class Read:
+    """What a scan has read so far."""
+
+    seen: set[int] = field(default_factory=set)
+    """Ids."""
+    claimed: int | None = None
+    """X-PW-TOTAL of the first page."""
+    pages: int = 0
+    published: int = 0
+    """Changes that this scan was the first to see."""
+    latest_s: float = 0.0
+    """How long before it was seen the oldest of them had been made, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """What goes with a page. `followed_since`: Unix seconds; a record made since then is new to us."""
+
+    followed_since: int
+    write: Callable[[Draft], None]
+    """Adds to the page's transaction, once its records have been judged: the cursor, for one."""
+    committed: Callable[[], None] = lambda: None
+
+
+Progress = Callable[[Page, Step | ScanEnd, Read], After]
+"""Given a page, what follows it and what has been read with it: what goes with it."""
+
+
+class Scanning:
+    """Scans of one entity of one account by one path."""
+
+    def __init__(
+        self,
+        account: str,
+        entity: str,
+        overlap: int,
+        copper: Copper,
+        ledger: Ledger,
+        publishing: Publishing,
+    ) -> None:
+        self.account = account
+        self.entity = entity
+        self.publishing = publishing
+        self._overlap = overlap
+        self._copper = copper
+        self._ledger = ledger
+
+    async def read(self, scan: Scan, lane: Lane, via: Via, progress: Progress, *, again: bool = False) -> Read:
+        """Read a whole scan. With `again` what is known already is published once more, as snapshot rows.
+
+        Raises:
+            ScanFailed: a page could not be had.
+        """
+        done = Read()
+        step: Step | ScanEnd = next(scan)
+        while isinstance(step, Step):
+            page = await self._ask(step, lane)
+            step = _advance(scan, page)
+            done.claimed = page.total if done.pages == 0 else done.claimed
+            done.pages += 1
+            done.seen.update(record["id"] for record in page.records)
+            await self._publish(page, progress(page, step, done), via, done, again=again)
+        return done
+
+    async def _ask(self, step: Step, lane: Lane) -> Page:
+        page = await self._copper.search(self.entity, step.ask, lane)
+        if isinstance(page, Trouble):
+            raise ScanFailed(page)
+        return page
+
+    async def _publish(self, page: Page, after: After, via: Via, done: Read, *, again: bool) -> None:
+        """Publish a page together with what it allows.
+
+        What search could not put in order is read by its id and judged again first: no cursor passes a record in doubt.
+        """
+        asked = self.publishing.clock()
+        judged = _Judged(after, via, asked, authoritative=False, again=again)
+        doubtful = await self._commit(page.records, judged, done)
+        for record_id in doubtful:
+            await self._publish_by_id(record_id, judged, done)
+        if doubtful:
+            await self._commit([], judged, done)
+        after.committed()
+
+    async def _publish_by_id(self, record_id: int, judged: "_Judged", done: Read) -> None:
+        """Read until the answer is newer than what is known: another flow may have learned of the record meanwhile."""
+        doubtful = True
+        while doubtful:
+            asked = self.publishing.clock()
+            record = await self._copper.get(self.entity, record_id, Lane.POLLS)
+            if isinstance(record, Trouble):
+                if record.why is Why.NOT_FOUND:
+                    return  # deleted meanwhile: a matter for notices and sweeps
+                raise ScanFailed(record)
+            alone = replace(judged, asked=asked, authoritative=True, save=False)
+            doubtful = bool(await self._commit([record], alone, done))
+
+    async def _commit(self, records: Iterable[Record], judged: "_Judged", done: Read) -> list[int]:
+        """Judge and write; gives the ids in doubt, in whose presence the cursor is not written."""
+        publishing, since = self.publishing, judged.after.followed_since - self._overlap
+
+        def write(draft: Draft) -> list[int]:
+            doubtful = []
+            for record in records:
+                sighting = Sighting(self.account, self.entity, record, judged.via, judged.authoritative, judged.asked)
+                verdict = publishing.sight(draft, sighting, since, again=judged.again)
+                if verdict is Reason.DOUBTFUL:
+                    doubtful.append(record["id"])
+                elif not isinstance(verdict, Reason):
+                    done.published += 1
+                    done.latest_s = max(done.latest_s, publishing.clock() - verdict.happened_s)
+            if judged.save and not doubtful:
+                judged.after.write(draft)
+            return doubtful
+
+        return await self._ledger.commit(write)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """How a page's records are to be judged, and what goes with them."""
+
+    after: After
+    via: Via
+    asked: float
+    authoritative: bool
+    again: bool
+    save: bool = True
+
+
+def _advance(scan: Scan, page: Page) -> Step | ScanEnd:
+    try:
+        return scan.send(page)
+    except StopIteration as end:
+        ended: ScanEnd = end.value
+        return ended
+    except ValueError as nonsense:
+        raise ScanFailed(Trouble(Why.UNREADABLE, str(nonsense))) from None

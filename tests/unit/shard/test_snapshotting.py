@@ -1,0 +1,168 @@
+"""Snapshotting: everything once, page by page, beside the polls when an operator asks for it."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+import pytest
+
+from bridge.contract.control import Asked
+from bridge.policy.sightings import Lane, Page, Stamp, Trouble, Why
+from bridge.shard.cursors import read_scan, read_snapshot
+from bridge.shard.snapshotting import seconds_left
+from tests.unit.shard.copper import instead
+from tests.unit.shard.stage import ACCOUNT, NAMES, OVERLAP, Stage
+
+BROKEN = Trouble(Why.IN_DOUBT, "no answer in time")
+
+
+async def _filled(stage: Stage, count: int) -> None:
+    """Records that are old, each of a second of its own."""
+    for number in range(1, count + 1):
+        stage.copper.keep("task", number, name=f"{number}")
+        await asyncio.sleep(1)
+    await asyncio.sleep(OVERLAP)
+
+
+async def _followed(stage: Stage) -> None:
+    async with stage.at_work(plain=[stage.polling("task")]):
+        await stage.until(lambda: stage.scans)
+
+
+def _told(stage: Stage, *kinds: str) -> list[dict[str, Any]]:
+    return [told for told in stage.announced() if told["type"] in kinds]
+
+
+async def test_a_first_snapshot_tells_how_far_it_has_come(stage: Stage) -> None:
+    await _filled(stage, 900)
+    await _followed(stage)
+    started, *progress, completed = stage.announced()
+    assert (started["type"], started["data"], started["control_id"]) == (
+        "snapshot.started", {"records": 0, "expected": 900}, None
+    )  # fmt: skip
+    assert (completed["type"], completed["data"]["records"]) == ("snapshot.completed", 900)
+    assert all(told["type"] == "snapshot.progress" for told in progress)
+    assert [how_far.records for how_far in stage.taken][-1] == 900
+    assert {how_far.expected for how_far in stage.taken} == {900}
+    assert {call.lane for call in stage.copper.made("search")[:5]} == {Lane.SNAPSHOTS}
+
+
+async def test_progress_is_told_now_and_then_with_the_time_that_is_left(stage: Stage) -> None:
+    await _filled(stage, 1900)
+
+    def slow(honest: Any) -> Any:
+        return honest()
+
+    stage.copper.script["search"].extend([slow] * 20)
+    stage.copper.admitting.extend([0.0])
+    async with stage.at_work(plain=[stage.polling("task")]):
+        await stage.until(lambda: stage.followed)
+    told = [how_far.seconds_left for how_far in stage.taken]
+    assert told[0] is None
+    assert [each for each in told if each is not None] == sorted(each for each in told if each is not None)[::-1]
+    assert told[-1] == 0
+
+
+async def test_a_snapshot_that_is_asked_for_shows_every_record_once_more_and_makes_no_change(stage: Stage) -> None:
+    await _filled(stage, 450)
+    await _followed(stage)
+    before = len(stage.events("changes", "task"))
+    stage.ask(Asked.SNAPSHOT, "task", name="mine")
+    async with stage.at_work(stage.controlling("task"), plain=[stage.polling("task")]):
+        await stage.until(lambda: [told for told in _told(stage, "snapshot.completed") if told["control_id"] == "mine"])
+    rows = stage.events("changes", "task")[before:]
+    assert ({row["op"] for row in rows}, {row["source"]["id"] for row in rows}) == ({"r"}, set(range(1, 451)))
+    assert len(stage.log.of(NAMES.state("task"))) == 450 + len(rows)
+    assert stage.events("created", "task") == []
+    assert read_snapshot(stage.memory.known, ACCOUNT, "task") is None
+    kinds = [told["type"] for told in stage.announced() if told["control_id"] == "mine"]
+    assert (kinds[0], kinds[1], kinds[-1]) == ("control.accepted", "snapshot.started", "snapshot.completed")
+
+
+async def test_a_change_that_it_meets_is_that_change_and_a_deleted_record_stays_deleted(stage: Stage) -> None:
+    await _filled(stage, 3)
+    await _followed(stage)
+    ghost = stage.copper.records.pop(("task", 3))
+    stage.notify("deleted", 3, entity="task")
+    async with stage.at_work(stage.noticing()):
+        await stage.until(lambda: stage.events("deleted", "task"))
+    stage.copper.records["task", 3] = ghost  # the index has not caught up
+    await asyncio.sleep(60)
+    stage.copper.keep("task", 2, name="escaped")
+    before = len(stage.events("changes", "task"))
+    stage.ask(Asked.SNAPSHOT, "task")
+    async with stage.at_work(stage.controlling("task"), plain=[stage.polling("task").one]):
+        await stage.until(lambda: read_snapshot(stage.memory.known, ACCOUNT, "task"))
+        await stage.until(lambda: read_snapshot(stage.memory.known, ACCOUNT, "task") is None)
+    seen = {event["source"]["id"]: event["op"] for event in stage.events("changes", "task")[before:]}
+    assert seen == {1: "r", 2: "u"}
+
+
+async def test_polls_go_on_beside_it_and_their_cursor_is_their_own(stage: Stage) -> None:
+    await _filled(stage, 1000)
+    await _followed(stage)
+    stage.copper.script["search"].clear()
+    stage.ask(Asked.SNAPSHOT, "task")
+    lower = read_scan(stage.memory.known, ACCOUNT, "task")
+    async with stage.at_work(stage.controlling("task"), plain=[stage.polling("task", every=1.0)]):
+        await stage.until(lambda: read_snapshot(stage.memory.known, ACCOUNT, "task"))
+        stage.copper.keep("task", 5, name="meanwhile")
+        await stage.until(lambda: stage.events("updated", "task"))
+        await stage.until(lambda: read_snapshot(stage.memory.known, ACCOUNT, "task") is None)
+    after = read_scan(stage.memory.known, ACCOUNT, "task")
+    assert lower is not None
+    assert after is not None
+    assert (after.followed_since, after.resume_at) == (lower.followed_since, None)
+    assert after.lower > lower.lower
+
+
+async def test_it_goes_on_after_a_restart_where_it_was(stage: Stage) -> None:
+    await _filled(stage, 1000)
+    await _followed(stage)
+    stage.ask(Asked.SNAPSHOT, "task", name="mine")
+    stage.copper.calls.clear()
+    async with stage.at_work(stage.controlling("task"), plain=[stage.polling("task")]):
+        await stage.until(lambda: (cursor := read_snapshot(stage.memory.known, ACCOUNT, "task")) and cursor.read >= 400)
+    async with stage.at_work(plain=[stage.polling("task")]):
+        await stage.until(lambda: read_snapshot(stage.memory.known, ACCOUNT, "task") is None)
+    created = [ask for _, ask in stage.called("search") if ask.stamp is Stamp.CREATED]
+    assert 5 <= len(created) <= 8
+    rows = [event["source"]["id"] for event in stage.events("changes", "task")[1000:]]
+    assert set(rows) == set(range(1, 1001))
+    (completed,) = [told for told in _told(stage, "snapshot.completed") if told["control_id"] == "mine"]
+    assert completed["data"]["records"] >= 1000
+
+
+async def test_a_page_that_cannot_be_had_is_told_and_asked_for_again(stage: Stage) -> None:
+    await _filled(stage, 300)
+    stage.copper.script["search"].extend([lambda honest: honest(), instead(BROKEN), instead(BROKEN)])
+    async with stage.at_work(plain=[stage.polling("task")]):
+        await stage.until(lambda: stage.followed)
+    assert stage.scans[:2] == [BROKEN, BROKEN]
+    assert len(stage.events("changes", "task")) == 300
+
+
+async def test_a_second_of_creation_that_cannot_be_shown_to_be_whole_is_said(stage: Stage) -> None:
+    """Copper claims more than it shows, for ever: an import whose one second is larger than search can reach."""
+    rows = tuple({"id": number, "name": "x", "date_created": 5, "date_modified": 5} for number in range(1, 201))
+
+    def claims(honest: Any) -> Page:
+        _, ask = stage.copper.calls[-1].about
+        return Page(rows, 1000, int(stage.clock())) if (ask.at_least or 0) <= 5 else honest()
+
+    stage.copper.script["search"].extend([claims] * 4000)
+    async with stage.at_work(plain=[stage.polling("task")]):
+        await stage.until(lambda: stage.followed)
+    (completed,) = _told(stage, "snapshot.completed")
+    assert completed["data"]["incomplete"] is True
+    assert stage.taken[-1].incomplete
+
+
+@pytest.mark.parametrize(
+    ("records", "pages", "left"),
+    [(1000, [], None), (1000, [7.0], None), (1000, [0.0, 2.0, 4.0], 10), (1, [0.0, 3.0], 3), (0, [0.0, 3.0], 0)],
+)
+def test_the_time_left_is_told_by_the_pace_of_the_last_pages(
+    records: int, pages: list[float], left: int | None
+) -> None:
+    assert seconds_left(records, deque(pages)) == left
