@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import bridge
+from bridge.contract.announcements import Told
 from bridge.telemetry import logs
 from bridge.telemetry.logs import Event
 
@@ -41,8 +42,10 @@ def test_every_line_begins_with_an_event_of_the_vocabulary_and_each_event_is_tol
     lines = [(where, call) for where, call in _told() if ast.unparse(call.func).split(".")[-1] in TELLING]
     said = {where: _event(call) for where, call in lines}
     assert len(said) > 10
-    assert [where for where, event in said.items() if event is None] == []
-    assert set(said.values()) == {event.name for event in Event}
+    (announced,) = [where for where, event in said.items() if event is None]
+    assert announced.startswith("observing.py")  # there the vocabulary is that of announcements
+    told = {Event(told.value).name for told in Told if not told.startswith("snapshot.")}
+    assert {*said.values(), *told} - {None} == {event.name for event in Event}
 
 
 def test_no_field_of_a_line_is_made_of_pieces_or_of_an_errors_text() -> None:
