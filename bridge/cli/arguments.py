@@ -1,7 +1,9 @@
-"""Arguments of the command line as values: `name=Acme`, `copper.timeout=10s`, `30s`, `company.create`. Pure."""
+"""Arguments of the command line as values: `name=Acme`, `copper.timeout=10s`, `30s`, `company.create`, `now`. Pure."""
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import typer
@@ -18,6 +20,24 @@ def seconds(text: str) -> float:
         return float(duration(text).total_seconds())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def moment(text: str, now: float) -> float:
+    """`now`, or a time as RFC 3339 has it, in Unix seconds."""
+    if text == "now":
+        return now
+    with contextlib.suppress(ValueError):
+        at = datetime.fromisoformat(text.upper())
+        if at.tzinfo is not None:
+            return at.timestamp()
+    raise typer.BadParameter("must be now, or a time such as 2027-01-04T09:12:44Z")
+
+
+def followed(text: str) -> str:
+    """An entity that has events."""
+    if text not in CATALOGUE.followed:
+        raise typer.BadParameter(f"unknown entity {text!r}{did_you_mean(text, CATALOGUE.followed)}")
+    return text
 
 
 def nested(pairs: Iterable[str], *, parse: bool) -> dict[str, Any]:

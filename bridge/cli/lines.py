@@ -1,22 +1,54 @@
-"""One line of text per record, for people who watch events, commands and replies go by; one JSON object for programs.
+"""One line of text per record, for people who watch what passes; one JSON object for programs.
 
-Called by `listen` and the demo. Any bytes give a line. Pure.
+Called by `listen`, the operators' commands and the demo. Any bytes give a line. Pure.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from bridge.contract.announcements import Announcement, read_announcement
 from bridge.contract.records import Incoming
+from bridge.contract.watermarks import Watermark, read_watermark
 
 
 def as_line(record: Incoming) -> str:
     """`21:04:11  event    copper.company.updated  acme/1006  name changed, poll`, in local time."""
-    at = datetime.fromtimestamp(record.timestamp_ms / 1000).astimezone().strftime("%H:%M:%S")
     kind, what = _said(record)
-    return f"{at}  {kind:<8} {record.position.topic:<30} {_text(record.key) or '-':<16} {what}".rstrip()
+    at, key = local(record.timestamp_ms), _text(record.key) or "-"
+    return f"{at}  {kind:<8} {record.position.topic:<30} {key:<16} {what}".rstrip()
+
+
+def local(at_ms: int) -> str:
+    """Unix milliseconds as a local time of day."""
+    return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%H:%M:%S")
+
+
+def utc(at: float) -> str:
+    """Unix seconds as RFC 3339 has it, to the second: `2026-11-25T07:02:11Z`."""
+    return datetime.fromtimestamp(int(at), UTC).isoformat().replace("+00:00", "Z")
+
+
+def of_announcement(said: Announcement) -> str:
+    """`snapshot.progress company: records 400, expected 1200, calls 2, seconds_left 8`."""
+    about = f"{said.told} {said.entity or ''}".rstrip()
+    data = ", ".join(f"{name} {value}" for name, value in said.data.items() if value is not None and value is not False)
+    return f"{about}: {data}" if data else about
+
+
+def of_watermark(mark: Watermark) -> str:
+    """`company complete to 2026-11-25T07:00:10Z, searched 2026-11-25T07:02:11Z, 3 seen of 3 claimed, …`."""
+    parts = [
+        f"{mark.entity} complete to {utc(mark.complete_to)}",
+        f"searched {utc(mark.searched_at)}",
+        f"{mark.seen} seen" + ("" if mark.claimed is None else f" of {mark.claimed} claimed"),
+        *(f"{count} by {via}" for via, count in mark.events.items()),
+        "" if mark.deep_at is None else f"deep pass {utc(mark.deep_at)}",
+        "" if mark.swept_at is None else f"sweep {utc(mark.swept_at)}",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _said(record: Incoming) -> tuple[str, str]:
@@ -30,6 +62,15 @@ def _said(record: Incoming) -> tuple[str, str]:
         return "reply", _reply(value)
     if "op" in value and "source" in value:
         return "event", _event(value)
+    return _operating(record)
+
+
+def _operating(record: Incoming) -> tuple[str, str]:
+    topic = record.position.topic
+    if topic.endswith(".bridge.notifications") and (said := read_announcement(record)) is not None:
+        return "notice", of_announcement(said)
+    if topic.endswith(".bridge.watermarks") and (mark := read_watermark(record)) is not None:
+        return "mark", of_watermark(mark)
     return "record", ""
 
 

@@ -3,15 +3,17 @@
 Every command imports what it needs when it runs, so that `--help` answers at once.
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import bridge
+from bridge.cli import operating
+from bridge.cli.options import Config, Prefix, Servers, Set
 
 app = typer.Typer(name="copper-bridge", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 sandbox = typer.Typer(no_args_is_help=True, help="Parts of the sandbox alone, for your own tests. Not for production.")
+app.add_typer(operating.app)
 app.add_typer(sandbox, name="sandbox")
 
 
@@ -27,24 +29,6 @@ def copper_bridge(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell it.")] = False,
 ) -> None:
     """Copper CRM's changes as Kafka events, Kafka commands as Copper calls."""
-
-
-Config = Annotated[
-    Path | None,
-    typer.Option("-c", "--config", envvar="BRIDGE_CONFIG", help="Settings file; else ./bridge.yaml, if it is there."),
-]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting: copper.timeout=10s.")]
-Servers = Annotated[
-    str,
-    typer.Option(
-        "-b",
-        "--bootstrap-servers",
-        envvar="BRIDGE_KAFKA__BOOTSTRAP_SERVERS",
-        metavar="HOST:PORT",
-        help="Where Kafka is.",
-    ),
-]
-Prefix = Annotated[str, typer.Option(envvar="BRIDGE_TOPICS__PREFIX", help="First part of the topics' names.")]
 
 
 @app.command()

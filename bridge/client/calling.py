@@ -5,7 +5,7 @@ Called by `copper-bridge call` and the demo. Needs the default replies topic, wh
 
 import asyncio
 
-from bridge.client.connecting import KafkaTrouble, consumer, directory, incoming, partitions, producer
+from bridge.client.connecting import consumer, incoming, places, producer, read_from
 from bridge.contract.headers import CORRELATION
 from bridge.contract.records import Headers, Incoming
 
@@ -25,16 +25,9 @@ async def call(
     `value` and `headers` are `bridge.contract.commands.encode`'s; the reply is known by their correlation id.
     `within_s` counts from the moment the command is written. Raises `KafkaTrouble`.
     """
-    async with directory(bootstrap_servers) as topics:
-        known = await partitions(topics)
-    missing = [topic for topic in (commands, replies) if topic not in known]
-    if missing:
-        raise KafkaTrouble(f"no topic {' and no '.join(missing)}; does a bridge run on this Kafka, with this prefix?")
+    known = await places(bootstrap_servers, commands, replies)
     async with consumer(bootstrap_servers) as ears, producer(bootstrap_servers) as mouth:
-        ends = await ears.end_offsets(known[replies])
-        ears.assign(list(ends))
-        for partition, offset in ends.items():
-            ears.seek(partition, offset)  # fixed before anything is said, so nothing is missed
+        read_from(ears, await ears.end_offsets(known[replies]))  # before anything is said, so nothing is missed
         await mouth.send_and_wait(commands, value, key=key, headers=list(headers))
         wanted = {header for header in headers if header[0] in CORRELATION}
         try:

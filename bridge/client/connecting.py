@@ -1,11 +1,11 @@
 """Kafka clients for callers and listeners, with the one thing that can be said about their failures.
 
-Called by `bridge.client.listening` and `bridge.client.calling`. Knows aiokafka, nothing of messages.
+Called by the other modules of `bridge.client`. Knows aiokafka, nothing of messages.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -81,6 +81,23 @@ async def partitions(client: AIOKafkaAdminClient) -> dict[str, set[TopicPartitio
         topic["topic"]: {TopicPartition(topic["topic"], row["partition"]) for row in topic["partitions"]}
         for topic in await client.describe_topics()
     }
+
+
+async def places(bootstrap_servers: str, *topics: str) -> dict[str, set[TopicPartition]]:
+    """The partitions of topics that must be there. Raises `KafkaTrouble`, also when one is not."""
+    async with directory(bootstrap_servers) as client:
+        known = await partitions(client)
+    missing = [topic for topic in topics if topic not in known]
+    if missing:
+        raise KafkaTrouble(f"no topic {' and no '.join(missing)}; does a bridge run on this Kafka, with this prefix?")
+    return {topic: known[topic] for topic in topics}
+
+
+def read_from(client: AIOKafkaConsumer, starts: Mapping[TopicPartition, int]) -> None:
+    """Assign these partitions, each to be read from its offset."""
+    client.assign(list(starts))
+    for place, offset in starts.items():
+        client.seek(place, offset)
 
 
 def incoming(record: object) -> Incoming:

@@ -27,11 +27,15 @@ async def listen(
     async with directory(bootstrap_servers) as topics, consumer(bootstrap_servers) as client:
         await _follow(client, await _matching(topics, patterns), earliest=earliest)
         ready(sorted({partition.topic for partition in client.assignment()}))
+        clock = asyncio.get_running_loop().time
+        looked_at = clock()
         while True:
             for records in (await _next(client)).values():
                 for record in records:
                     yield incoming(record)
-            await _follow(client, await _matching(topics, patterns), earliest=True)
+            if clock() - looked_at >= _NEW_TOPICS_EVERY_S:
+                await _follow(client, await _matching(topics, patterns), earliest=True)
+                looked_at = clock()
 
 
 async def _next(client: AIOKafkaConsumer) -> dict[object, list[object]]:

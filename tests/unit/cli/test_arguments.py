@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import typer
 
-from bridge.cli.arguments import action, members, nested, seconds
+from bridge.cli.arguments import action, followed, members, moment, nested, seconds
 
 
 def test_values_are_json_or_else_text_and_dots_nest() -> None:
@@ -53,3 +53,29 @@ def test_a_duration_needs_a_unit() -> None:
     assert seconds("250ms") == 0.25
     with pytest.raises(typer.BadParameter):
         seconds("30")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("now", 1_790_000_000.5),
+        ("2026-09-21T14:20:02Z", 1_790_000_402.0),
+        ("2026-09-21t16:20:02.5+02:00", 1_790_000_402.5),
+    ],
+)
+def test_a_moment_is_now_or_a_time_with_its_offset(text: str, expected: float) -> None:
+    assert moment(text, 1_790_000_000.5) == expected
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-09-21", "2026-09-21T14:20:02", ""])
+def test_a_moment_without_an_offset_is_a_usage_error(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        moment(text, 0)
+
+
+def test_an_entity_without_events_is_answered_with_the_nearest_that_has() -> None:
+    assert followed("company") == "company"
+    with pytest.raises(typer.BadParameter, match=r'did you mean "company"'):
+        followed("compny")
+    with pytest.raises(typer.BadParameter):
+        followed("activity")

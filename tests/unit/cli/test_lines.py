@@ -70,6 +70,46 @@ def test_a_record_is_one_line_that_says_what_happened(topic: str, value: Any, li
     assert words(as_line(record(topic, value))) == line
 
 
+@pytest.mark.parametrize(
+    ("topic", "value", "line"),
+    [
+        (
+            "copper.bridge.notifications",
+            {
+                "type": "snapshot.progress",
+                "account": "acme",
+                "entity": "company",
+                "control_id": None,
+                "at_ms": 1,
+                "data": {"records": 400, "expected": None, "calls": 2, "incomplete": False},
+            },
+            "notice copper.bridge.notifications acme/7 snapshot.progress company: records 400, calls 2",
+        ),
+        (
+            "copper.bridge.watermarks",
+            {
+                "account": "acme",
+                "entity": "lead",
+                "complete_to": 1_790_000_281,
+                "searched_at": 1_790_000_402,
+                "claimed": 4,
+                "seen": 3,
+                "events": {"poll": 2},
+                "deep_at": None,
+                "swept_at": 1_790_000_000,
+            },
+            (
+                "mark copper.bridge.watermarks acme/7 lead complete to 2026-09-21T14:18:01Z,"
+                " searched 2026-09-21T14:20:02Z, 3 seen of 4 claimed, 2 by poll, sweep 2026-09-21T14:13:20Z"
+            ),
+        ),
+        ("copper.bridge.notifications", {"type": "new.type"}, "record copper.bridge.notifications acme/7"),
+    ],
+)
+def test_what_operators_are_told_is_a_line_too(topic: str, value: Any, line: str) -> None:
+    assert words(as_line(record(topic, value))) == line
+
+
 def test_a_buried_command_says_why() -> None:
     buried = record(
         "copper.lead.commands-dlt", {"action": "creat"}, headers=(("copper-bridge-error", b"unknown-action"),)

@@ -2,20 +2,29 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from typer import Typer
 from typer.testing import CliRunner, Result
 
 import bridge
 from bridge.cli.main import app
 
-COMMANDS = ("run", "demo", "sandbox", "listen", "call")
+COMMANDS = ("run", "demo", "sandbox", "listen", "call", "snapshot", "sweep", "progress", "wait", "deletes")
+WITHIN = (("sandbox", "kafka"), ("sandbox", "copper"), ("deletes", "ls"), ("deletes", "approve"), ("deletes", "reject"))
 
 
 def invoke(*arguments: str, env: dict[str, str] | None = None) -> Result:
     return CliRunner().invoke(app, arguments, env=env)
+
+
+def groups(group: Typer) -> Iterator[Typer]:
+    yield group
+    for within in group.registered_groups:
+        if within.typer_instance is not None:
+            yield from groups(within.typer_instance)
 
 
 def test_help_names_every_command_and_imports_nothing_heavy() -> None:
@@ -35,7 +44,7 @@ print("heavy:", [name for name in {heavy!r} if name in sys.modules])
     assert [command for command in COMMANDS if command not in shown] == []
 
 
-@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS), ("sandbox", "kafka"), ("sandbox", "copper")])
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS), *WITHIN])
 def test_every_command_has_help(command: Sequence[str]) -> None:
     result = invoke(*command, "--help")
     assert result.exit_code == 0
@@ -43,9 +52,8 @@ def test_every_command_has_help(command: Sequence[str]) -> None:
 
 
 def test_no_command_is_a_coroutine_which_would_silently_do_nothing() -> None:
-    groups = [app, *(group.typer_instance for group in app.registered_groups)]
-    functions = [row.callback for group in groups if group is not None for row in group.registered_commands]
-    assert len(functions) == 6
+    functions = [row.callback for group in groups(app) for row in group.registered_commands]
+    assert len(functions) == len(COMMANDS) + len(WITHIN) - 2
     assert [function for function in functions if function is None or function.__code__.co_flags & 0x80] == []
 
 
@@ -83,13 +91,33 @@ def test_the_settings_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
         ("demo", "--exit-after", "60"),
         ("sandbox", "kafka", "--nodes", "4"),
         ("nonsense",),
+        ("snapshot",),
+        ("snapshot", "acme", "--entity", "activity"),
+        ("sweep", "acme", "--entity", "compny"),
+        ("sweep", "acme", "--timeout", "30"),
+        ("wait", "acme", "compny"),
+        ("wait", "acme", "--to", "2026-11-25"),
+        ("deletes", "approve"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: Sequence[str]) -> None:
     assert invoke(*arguments).exit_code == 2
 
 
-@pytest.mark.parametrize("arguments", [("listen",), ("call", "company.create", "name=x")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("listen",),
+        ("call", "company.create", "name=x"),
+        ("snapshot", "acme"),
+        ("sweep", "acme"),
+        ("progress",),
+        ("wait", "acme"),
+        ("deletes", "ls"),
+        ("deletes", "approve", "acme"),
+        ("deletes", "reject", "acme"),
+    ],
+)
 def test_a_kafka_that_is_not_there_is_one_line_and_exit_code_5(arguments: Sequence[str]) -> None:
     result = invoke(*arguments, "-b", "127.0.0.1:1")
     assert (result.exit_code, result.stdout) == (5, "")

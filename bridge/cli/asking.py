@@ -1,0 +1,90 @@
+"""`snapshot`, `sweep`, `deletes approve` and `reject`: ask a running bridge through Kafka, and wait for what it tells.
+
+The outcome goes to standard output, everything on the way to standard error.
+"""
+
+import asyncio
+import contextlib
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+
+from bridge.cli.arguments import followed, seconds
+from bridge.cli.exits import Exit
+from bridge.cli.hearing import DONE, Hearing
+from bridge.cli.lines import of_announcement
+from bridge.cli.screen import Screen, screen
+from bridge.client.connecting import KafkaTrouble
+from bridge.client.notifications import ask
+from bridge.contract.control import Asked, Control
+from bridge.contract.topics import TopicNames
+
+ANSWER_SECONDS = 30.0
+"""A bridge that runs answers within a second; one that starts, within some."""
+
+
+def ask_for(
+    servers: str,
+    prefix: str,
+    asked: Asked,
+    account: str,
+    entity: str | None = None,
+    *,
+    timeout: str | None = None,
+    wait: bool = True,
+) -> int:
+    """Ask and wait for the end, or with `wait` False for the acceptance; the exit code."""
+    if entity is not None:
+        followed(entity)
+    within_s = None if timeout is None else seconds(timeout)
+    control = Control(str(uuid4()), asked, account, entity)
+    hearing = Hearing(control, wait=wait)
+    outcome: list[str] = [] if wait else [control.id]
+    try:
+        with screen(Console(stderr=True)) as shown:
+            code = asyncio.run(_hear(servers, TopicNames(prefix), control, hearing, shown, outcome, within_s))
+    except KafkaTrouble as trouble:
+        typer.echo(str(trouble), err=True)
+        return Exit.KAFKA
+    if code is Exit.OK:
+        typer.echo("\n".join(outcome))
+    return code
+
+
+async def _hear(
+    servers: str,
+    names: TopicNames,
+    control: Control,
+    hearing: Hearing,
+    shown: Screen,
+    outcome: list[str],
+    within_s: float | None,
+) -> Exit:
+    """Until it is over, or nobody answers, or it takes longer than `within_s`; `outcome` collects what came of it."""
+    began, answered = asyncio.get_running_loop().time(), False
+    answer_s = ANSWER_SECONDS if within_s is None else min(within_s, ANSWER_SECONDS)
+    try:
+        async with asyncio.timeout(answer_s) as limit, contextlib.aclosing(ask(servers, names, control)) as told:
+            async for said in told:
+                answered = True
+                limit.reschedule(None if within_s is None else began + within_s)
+                shown.show(said)
+                if said.told in DONE:
+                    outcome.append(of_announcement(said))
+                if (code := hearing.hear(said)) is not None:
+                    return code
+    except TimeoutError:
+        typer.echo(_late(control) if answered else _unanswered(control, answer_s), err=True)
+    return Exit.NO_REPLY
+
+
+def _unanswered(control: Control, answer_s: float) -> str:
+    return (
+        f"no answer in {answer_s:g} s: does a bridge that serves {control.account} run on this Kafka? "
+        f"It will carry out {control.asked} {control.id} when it comes"
+    )
+
+
+def _late(control: Control) -> str:
+    return f"not over in time; {control.asked} {control.id} goes on"

@@ -1,0 +1,103 @@
+"""`progress`, `wait` and `deletes ls`: what a bridge has told, read from Kafka without asking it for anything."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import asdict
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bridge.cli.arguments import followed, moment, seconds
+from bridge.cli.exits import Exit
+from bridge.cli.hearing import SNAPSHOT, Hold, holds, running
+from bridge.cli.lines import of_watermark, utc
+from bridge.cli.screen import Screen, screen
+from bridge.client.connecting import KafkaTrouble
+from bridge.client.notifications import following, history
+from bridge.client.waiting import Waited, wait_complete
+from bridge.contract.catalogue import CATALOGUE
+from bridge.contract.topics import TopicNames
+
+
+def _run(work: Coroutine[None, None, int]) -> int:
+    try:
+        return asyncio.run(work)
+    except KafkaTrouble as trouble:
+        typer.echo(str(trouble), err=True)
+        return Exit.KAFKA
+
+
+def watch_snapshots(servers: str, prefix: str, account: str | None) -> int:
+    """Show the snapshots that are being taken until they are done; the exit code."""
+    with screen(Console(stderr=True)) as shown:
+        return _run(_watch_snapshots(servers, TopicNames(prefix), account, shown))
+
+
+async def _watch_snapshots(servers: str, names: TopicNames, account: str | None, shown: Screen) -> int:
+    told, since = await history(servers, names)
+    taken = {which: said for which, said in running(told).items() if account in {None, said.account}}
+    if not taken:
+        typer.echo("no snapshot is being taken", err=True)
+        return Exit.OK
+    for said in taken.values():
+        shown.show(said)
+    async with contextlib.aclosing(following(servers, since)) as news:
+        async for said in news:
+            if account in {None, said.account} and said.told in SNAPSHOT:
+                shown.show(said)
+                taken = {**running([*taken.values(), said])}
+            if not taken:
+                break
+    return Exit.OK
+
+
+def wait_for(servers: str, prefix: str, account: str, entities: Sequence[str], *, to: str, timeout: str) -> int:
+    """Wait for watermarks and print them; the exit code."""
+    wanted = list(map(followed, entities)) or CATALOGUE.followed
+    until, within_s = moment(to, time.time()), seconds(timeout)
+    work = wait_complete(servers, TopicNames(prefix), account, wanted, until, within_s)
+    return _run(_wait(work, wanted, until))
+
+
+async def _wait(work: Coroutine[None, None, Waited], wanted: Sequence[str], until: float) -> int:
+    waited = await work
+    for entity in wanted:
+        if (mark := waited.watermarks.get(entity)) is not None:
+            typer.echo(of_watermark(mark))
+        else:
+            typer.echo(f"{entity}: nothing told since {utc(until)}", err=True)
+    if waited.complete:
+        return Exit.OK
+    typer.echo(f"not complete to {utc(until)} in time", err=True)
+    return Exit.NO_REPLY
+
+
+def list_holds(servers: str, prefix: str, *, as_objects: bool) -> int:
+    """Print whose deletes are held back; the exit code."""
+    return _run(_list_holds(servers, TopicNames(prefix), as_objects=as_objects))
+
+
+async def _list_holds(servers: str, names: TopicNames, *, as_objects: bool) -> int:
+    told, _ = await history(servers, names)
+    held = holds(told)
+    if as_objects:
+        for hold in held:
+            typer.echo(orjson.dumps(asdict(hold)))
+    elif held:
+        Console().print(_table(held))
+    else:
+        typer.echo("no deletes are held back", err=True)
+    return Exit.OK
+
+
+def _table(held: Sequence[Hold]) -> Table:
+    table = Table("account", "since", "why", "missing", "of", "state", box=None, pad_edge=False)
+    for hold in held:
+        state = "approved, being published" if hold.approved else "waits for approve or reject"
+        since = utc(hold.since_ms / 1000)
+        table.add_row(hold.account, since, hold.reason, str(hold.missing), str(hold.known), state)
+    return table

@@ -1,0 +1,68 @@
+"""Notifications: what the bridge has told its operators, what it tells them now, and what it tells when it is asked.
+
+Called by `copper-bridge snapshot`, `sweep`, `deletes` and `progress`. Joins no consumer group, leaves no trace but the
+control message.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from bridge.client.connecting import consumer, incoming, places, producer, read_from
+from bridge.contract.announcements import Announcement, read_announcement
+from bridge.contract.control import Control, control_record
+from bridge.contract.sharding import shard_of
+from bridge.contract.topics import TopicNames
+
+_LOOK_MS = 1000
+
+Since = Mapping[TopicPartition, int]
+"""The offsets to go on from: opaque to callers."""
+
+
+async def history(bootstrap_servers: str, names: TopicNames) -> tuple[list[Announcement], Since]:
+    """All that the notifications topic holds (30 days unless it was given another retention), oldest first.
+
+    With it where `following` goes on. Raises `KafkaTrouble`.
+    """
+    found = (await places(bootstrap_servers, names.notifications))[names.notifications]
+    async with consumer(bootstrap_servers) as client:
+        ends: Since = await client.end_offsets(found)
+        read_from(client, await client.beginning_offsets(found))
+        told = [said async for said in _until(client, ends)]
+    return sorted(told, key=lambda said: said.at_ms), ends  # stable: one account's stay in their partition's order
+
+
+async def following(bootstrap_servers: str, since: Since) -> AsyncGenerator[Announcement]:
+    """What is told from there on, for ever. Raises `KafkaTrouble`."""
+    async with consumer(bootstrap_servers) as client:
+        read_from(client, since)
+        async for record in client:
+            if (said := read_announcement(incoming(record))) is not None:
+                yield said
+
+
+async def ask(bootstrap_servers: str, names: TopicNames, control: Control) -> AsyncGenerator[Announcement]:
+    """Write a control message and give what is told under its id, for ever: the caller knows when it is over.
+
+    Raises `KafkaTrouble`.
+    """
+    found = await places(bootstrap_servers, names.control, names.notifications)
+    partitions = len(found[names.control])
+    place = TopicPartition(names.notifications, shard_of(control.account, partitions))
+    async with consumer(bootstrap_servers) as ears, producer(bootstrap_servers) as mouth:
+        read_from(ears, await ears.end_offsets([place]))  # before anything is said, so nothing is missed
+        record = control_record(control, names, partitions)
+        await mouth.send_and_wait(record.topic, record.value, key=record.key, partition=record.partition)
+        async for answer in ears:
+            said = read_announcement(incoming(answer))
+            if said is not None and said.control_id == control.id:
+                yield said
+
+
+async def _until(client: AIOKafkaConsumer, ends: Since) -> AsyncGenerator[Announcement]:
+    while behind := [place for place, end in ends.items() if await client.position(place) < end]:
+        for records in (await client.getmany(*behind, timeout_ms=_LOOK_MS)).values():
+            for record in records:
+                if (said := read_announcement(incoming(record))) is not None:
+                    yield said
