@@ -45,7 +45,10 @@ class Observing:
 
     def __init__(self) -> None:
         self._metrics = Metrics()
-        self._failing: set[tuple[str, str]] = set()
+        self.scanned_at: dict[tuple[str, str], float] = {}
+        """Account and entity to when a scan last ended well, Unix seconds."""
+        self.troubles: dict[tuple[str, str], str] = {}
+        """Account and entity to what stopped the last scan or snapshot, while it is not over."""
         self.held: dict[str, Held] = {}
         """Accounts whose deletes are held back."""
         self.snapshots: dict[tuple[str, str], Taken] = {}
@@ -106,13 +109,14 @@ class Observing:
         self._metrics.scans.labels(polled.entity, outcome).inc()
         which = (polled.account, polled.entity)
         if trouble is None:
-            self._metrics.scanned_at.labels(*which).set(time.time())
-            if which in self._failing:
-                self._failing.discard(which)
+            self.scanned_at[which] = time.time()
+            self._metrics.scanned_at.labels(*which).set(self.scanned_at[which])
+            if self.troubles.pop(which, None) is not None:
                 logs.info(Event.SCAN_RECOVERED, account=polled.account, entity=polled.entity)
-        elif which not in self._failing:
-            self._failing.add(which)
+            return
+        if which not in self.troubles:
             logs.warning(Event.SCAN_FAILED, account=polled.account, entity=polled.entity, why=outcome)
+        self.troubles[which] = outcome
 
     def snapshot_failed(self, polled: Polled, trouble: Trouble) -> None:
         """A snapshot cannot go on for a while."""
@@ -129,7 +133,7 @@ class Observing:
         if taken.done:
             tell = logs.warning if taken.incomplete else logs.info
             tell(Event.SNAPSHOT_DONE, **fields, incomplete=taken.incomplete)
-            self._failing.discard(which)
+            self.troubles.pop(which, None)
         elif before is None or before.done:
             self._told_at[which] = time.monotonic()
             logs.info(Event.SNAPSHOT_STARTED, **fields, expected=taken.expected)

@@ -17,8 +17,9 @@ import bridge
 from bridge.app.hooks import Hooks
 from bridge.app.observing import Observing, stray
 from bridge.app.shards import Shards
+from bridge.app.status import status
 from bridge.app.webhooks import digests, subscribing
-from bridge.app.world import World
+from bridge.app.world import FOLLOWED, World
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames, topic_specs
 from bridge.copper.budgeting import Allowance
@@ -228,9 +229,14 @@ def _ready(world: World, shards: Shards) -> bool:
 
 
 def _status(world: World, shards: Shards) -> Mapping[str, Any]:
-    owned = sorted(world.membership.owned)
-    return {
-        "ready": _ready(world, shards),
-        "shards": {"owned": owned, "open": sorted(shards.open)},
-        "accounts": sorted(world.accounts),
-    }
+    settings = world.settings
+    return status(
+        ready=_ready(world, shards),
+        owned=world.membership.owned,
+        opened=shards.open,
+        partitions=settings.topics.partitions,
+        accounts=world.accounts,
+        entities=[entity for entity in FOLLOWED if settings.events.of(entity).enabled],
+        limit=settings.copper.requests_per_minute,
+        observing=world.observing,
+    )

@@ -48,6 +48,10 @@ class Allowance:
         if seconds is not None:
             self._held_until = max(self._held_until, now + min(seconds, LONGEST_HOLD_SECONDS))
 
+    def used(self) -> dict[Lane, int]:
+        """Calls of the last minute by lane."""
+        return self._budget.used(asyncio.get_running_loop().time())
+
     def waiting(self) -> dict[Lane, int]:
         """How many wait in each lane."""
         return {lane: len(turns) for lane, turns in self._waiting.items()}

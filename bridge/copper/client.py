@@ -99,6 +99,14 @@ class CopperAccount:
         """Somebody else may have called for this account until now: its budget begins empty."""
         self._budget.forfeit()
 
+    def used(self) -> dict[Lane, int]:
+        """Calls of the last minute by lane."""
+        return self._budget.used()
+
+    def waiting(self) -> dict[Lane, int]:
+        """How many calls wait for the budget in each lane."""
+        return self._budget.waiting()
+
     async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
         """One page of a scan."""
         return await self._page(calls.search_page(entity, ask), lane)

@@ -106,3 +106,11 @@ async def test_a_429_slows_the_policy_down_and_its_wait_is_kept() -> None:
 
     assert slower > unhindered
     assert budget.granted[0][0] - began >= 0.079
+
+
+async def test_what_was_granted_within_the_last_minute_is_told_by_lane() -> None:
+    allowance = Allowance(Watched())
+    for lane in (Lane.POLLS, Lane.COMMANDS, Lane.POLLS):
+        await allowance.grant(lane)
+    used = allowance.used()
+    assert (used[Lane.POLLS], used[Lane.COMMANDS], sum(used.values())) == (2, 1, 3)

@@ -1,0 +1,114 @@
+"""What `/api/status` shows."""
+
+from typing import Any
+
+import orjson
+
+from bridge.app.observing import Observing
+from bridge.app.status import status
+from bridge.contract.sharding import shard_of
+from bridge.policy.budget import Budget
+from bridge.policy.sightings import Lane, Trouble, Why
+from bridge.policy.sweeps import Held, Reason
+from bridge.shard.polling import Polled, Scanned
+from bridge.shard.snapshotting import Taken
+
+PARTITIONS = 4
+LEAD, TASK = (
+    Polled("acme", entity, filtered=True, every=15, deep_every=300, overlap=120, backfill=False)
+    for entity in ("lead", "task")
+)
+
+
+class Account:
+    """One that has made one call and waits for two."""
+
+    def used(self) -> dict[Lane, int]:
+        budget = Budget(60, 0.0)
+        budget.take(100.0, Lane.SWEEPS)
+        return budget.used(110.0)
+
+    def waiting(self) -> dict[Lane, int]:
+        return dict.fromkeys(Lane, 0) | {Lane.POLLS: 2}
+
+
+def shown(observing: Observing, *, owned: frozenset[int] = frozenset(range(PARTITIONS))) -> Any:
+    account = Account()
+    whole = status(
+        ready=True,
+        owned=owned,
+        opened={2, 1},
+        partitions=PARTITIONS,
+        accounts={"zeta": account, "acme": account},
+        entities=["lead", "task"],
+        limit=60,
+        observing=observing,
+    )
+    return orjson.loads(orjson.dumps(whole))
+
+
+def test_every_account_shows_its_scans_its_calls_and_that_nothing_is_held(observing: Observing) -> None:
+    observing.polled(LEAD, Scanned())
+    whole = shown(observing)
+    assert (whole["ready"], whole["shards"]) == (True, {"owned": [0, 1, 2, 3], "open": [1, 2]})
+    assert list(whole["accounts"]) == ["acme", "zeta"]
+    acme = whole["accounts"]["acme"]
+    assert acme == {
+        "shard": shard_of("acme", PARTITIONS),
+        "here": True,
+        "entities": {
+            "lead": {"scanned_at": observing.scanned_at["acme", "lead"], "trouble": None, "snapshot": None},
+            "task": {"scanned_at": None, "trouble": None, "snapshot": None},
+        },
+        "deletes_held": None,
+        "calls": {
+            "limit": 60,
+            "last_minute": {"commands": 0, "polls": 0, "checks": 0, "snapshots": 0, "sweeps": 1},
+            "waiting": {"commands": 0, "polls": 2, "checks": 0, "snapshots": 0, "sweeps": 0},
+        },
+    }
+
+
+def test_trouble_is_shown_until_a_scan_ends_well_beside_when_one_last_did(observing: Observing) -> None:
+    observing.polled(LEAD, Scanned())
+    observing.polled(LEAD, Scanned(Trouble(Why.NOT_SENT, "canary")))
+    observing.polled(LEAD, Scanned(Trouble(Why.RATE_LIMITED, "canary")))
+    observing.snapshot_failed(TASK, Trouble(Why.UNAUTHORIZED, "canary"))
+    entities = shown(observing)["accounts"]["acme"]["entities"]
+    assert (entities["lead"]["trouble"], entities["task"]["trouble"]) == ("rate-limited", "unauthorized")
+    assert entities["lead"]["scanned_at"] is not None
+    assert "canary" not in str(shown(observing))
+    observing.polled(LEAD, Scanned())
+    assert shown(observing)["accounts"]["acme"]["entities"]["lead"]["trouble"] is None
+
+
+def test_a_snapshot_shows_how_far_it_has_come(observing: Observing) -> None:
+    observing.snapshot(Taken("acme", "lead", 400, 1200, 2, 7, done=False))
+    assert shown(observing)["accounts"]["acme"]["entities"]["lead"]["snapshot"] == {
+        "records": 400,
+        "expected": 1200,
+        "calls": 2,
+        "seconds_left": 7,
+        "done": False,
+        "incomplete": False,
+    }
+
+
+def test_held_deletes_are_shown_with_the_reason_until_they_are_resumed(observing: Observing) -> None:
+    observing.holding("acme", Held(Reason.TOO_MANY, 60, 100, 1_790_000_000.0))
+    accounts = shown(observing)["accounts"]
+    assert accounts["acme"]["deletes_held"] == {
+        "reason": "too-many",
+        "missing": 60,
+        "known": 100,
+        "since": 1_790_000_000.0,
+    }
+    assert accounts["zeta"]["deletes_held"] is None
+    observing.holding("acme", None)
+    assert shown(observing)["accounts"]["acme"]["deletes_held"] is None
+
+
+def test_of_an_account_that_another_process_serves_only_its_shard_is_told(observing: Observing) -> None:
+    shard = shard_of("acme", PARTITIONS)
+    whole = shown(observing, owned=frozenset(range(PARTITIONS)) - {shard})
+    assert whole["accounts"]["acme"] == {"shard": shard, "here": False}
