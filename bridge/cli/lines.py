@@ -34,8 +34,13 @@ def utc(at: float) -> str:
 def of_announcement(said: Announcement) -> str:
     """`snapshot.progress company: records 400, expected 1200, calls 2, seconds_left 8`."""
     about = f"{said.told} {said.entity or ''}".rstrip()
-    data = ", ".join(f"{name} {value}" for name, value in said.data.items() if value is not None and value is not False)
+    told = {name: value for name, value in said.data.items() if value is not None and value is not False}
+    data = ", ".join(f"{name} {_words(value)}" for name, value in told.items())
     return f"{about}: {data}" if data else about
+
+
+def _words(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def of_watermark(mark: Watermark) -> str:

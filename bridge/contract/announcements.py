@@ -20,7 +20,7 @@ class Told(StrEnum):
     """What can be told; the members of `data` are given with each."""
 
     CONTROL_ACCEPTED = "control.accepted"
-    """A control message is being carried out: `asked`."""
+    """A control message is being carried out: `asked`; of a snapshot, `entities` that will each be told of."""
     CONTROL_REFUSED = "control.refused"
     """A control message cannot be carried out: `reason`."""
     SNAPSHOT_STARTED = "snapshot.started"

@@ -134,7 +134,7 @@ class Controlling:
         for entity in entities:
             names, shard = self._publishing.names, self._publishing.shard
             draft.add(snapshot_record(names, shard, account, entity, SnapshotCursor(control.id)))
-        return Told.CONTROL_ACCEPTED, {"asked": control.asked.value}
+        return Told.CONTROL_ACCEPTED, {"asked": control.asked.value, "entities": entities}
 
     def _sweep(self, draft: Draft, control: Control) -> "_Said":
         state = read_sweeps(self._publishing.memory.drafted, control.account)

@@ -122,6 +122,7 @@ async def test_a_snapshot_is_watched_until_every_entity_is_done(play: Play) -> N
     )
     assert "snapshot.progress lead: records 200, expected 300, calls 1, seconds_left 1" in err
     assert len(err.splitlines()) == 5
+    assert "control.accepted: asked snapshot, entities lead task" in err
     ((partition, asked),) = here.asked
     assert (partition, asked["type"], asked["account"], "entity" in asked) == (SHARD, "snapshot", "acme", False)
 

@@ -45,6 +45,7 @@ async def test_a_snapshot_of_everything_is_of_every_entity_that_is_followed(stag
     stage.ask(Asked.SNAPSHOT)
     assert await _answered(stage, "lead", "task") == [("control.accepted", "")]
     assert all(read_snapshot(stage.memory.known, ACCOUNT, each) for each in ("lead", "task"))
+    assert stage.announced()[0]["data"] == {"asked": "snapshot", "entities": ["lead", "task"]}
 
 
 async def test_a_snapshot_is_refused_while_another_is_being_taken(stage: Stage) -> None:
