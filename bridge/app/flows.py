@@ -8,11 +8,13 @@ import random
 import time
 from collections import Counter, defaultdict
 
+from bridge.app.webhooks import subscribing
 from bridge.app.world import FOLLOWED, World
-from bridge.contract.events import Change
+from bridge.contract.events import Change, ChangeClass
 from bridge.contract.sharding import shard_of
 from bridge.copper.entities import ENTITIES
 from bridge.policy.changes import Verdict
+from bridge.policy.fields import FieldPolicy
 from bridge.policy.settling import Waits
 from bridge.policy.sightings import Via
 from bridge.policy.sweeps import Brake
@@ -42,7 +44,8 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         if isinstance(verdict, Change):
             tally[verdict.account, entity][via.value] += 1
 
-    publishing = Publishing(memory, world.names, shard, time.time, judged)
+    dropped = frozenset(map(ChangeClass, settings.events.drop))
+    publishing = Publishing(memory, world.names, shard, time.time, judged, dropped, _fields(settings))
     overlap = int(settings.copper.overlap.total_seconds())
     mine = [name for name in world.accounts if shard_of(name, settings.topics.partitions) == shard]
     for name in mine:
@@ -85,8 +88,22 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
     ]
     controlled = Controlled([*world.accounts], followed, settings.topics.partitions, wake, wake_snapshot)
     controlling = Controlling(controlled, ledger, publishing, observing.announced)
-    subscribing = [flow for name in mine if (flow := world.subscribing(name))]
-    return Flows(plain=[*polling, *sweeping, *subscribing], inlets=[executing, noticing, controlling])
+    subscriptions = [
+        subscribing(settings, world.accounts[name], ledger, publishing, observing.subscribed) for name in mine
+    ]
+    return Flows(plain=[*polling, *sweeping, *subscriptions], inlets=[executing, noticing, controlling])
+
+
+def _fields(settings: Settings) -> dict[str, FieldPolicy]:
+    """Entity to its field policy, for those that have one."""
+    key = settings.events.hash_key
+    secret = b"" if key is None else key.get_secret_value().encode()
+    policies = {}
+    for entity in FOLLOWED:
+        fields = settings.events.of(entity).fields
+        allow = None if fields.allow is None else frozenset(fields.allow)
+        policies[entity] = FieldPolicy(allow, frozenset(fields.deny), frozenset(fields.hash), secret)
+    return {entity: policy for entity, policy in policies.items() if policy != FieldPolicy(key=secret)}
 
 
 def _followed(settings: Settings) -> list[str]:

@@ -11,6 +11,9 @@ from bridge.contract.topics import TopicNames
 from bridge.copper import notifications
 from bridge.kafka.inbox import Inbox
 
+AHEAD_SECONDS = 300.0
+"""Copper's clock may be ahead of ours by so much."""
+
 
 class Hooks:
     """The receiver. `secrets` maps each account to the digests of the tokens its notifications may carry."""
@@ -22,13 +25,21 @@ class Hooks:
         partitions: int,
         inbox: Inbox,
         received: Callable[[str], None],
+        *,
+        window: float,
+        clock: Callable[[], float],
     ) -> None:
-        """`received` is told how each request ended."""
+        """`received` is told how each request ended.
+
+        `window` is how old a notification may be, seconds by `clock`, which gives Unix seconds.
+        """
         self._secrets = secrets
         self._names = names
         self._partitions = partitions
         self._inbox = inbox
         self._received = received
+        self._window = window
+        self._clock = clock
 
     async def receive(self, account: str, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
         """The status of the answer; a stranger learns nothing but that, not even which accounts there are."""
@@ -42,6 +53,8 @@ class Hooks:
         read = notifications.read(body)
         if isinstance(read, notifications.Refusal):
             return "invalid", HTTPStatus.BAD_REQUEST
+        if not -AHEAD_SECONDS <= self._clock() - read.timestamp_ms / 1000 <= self._window:
+            return "stale", HTTPStatus.BAD_REQUEST  # a repetition, or so late that polls and sweeps have been there
         notice = Notice(account, read.entity, read.event, read.ids, read.timestamp_ms)
         if not await self._inbox.put(notice_record(notice, self._names, self._partitions)):
             return "unavailable", HTTPStatus.SERVICE_UNAVAILABLE

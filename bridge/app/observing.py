@@ -92,6 +92,8 @@ class Observing:
         """A sighting was judged."""
         if isinstance(verdict, Change):
             self._metrics.events.labels(entity, verdict.kind, via).inc()
+            if verdict.change_class is not None:
+                self._metrics.updates.labels(entity, verdict.change_class).inc()
             if via is Via.DEEP:
                 self._metrics.late_seconds.labels(entity).observe(max(0.0, time.time() - verdict.happened_s))
         else:
@@ -194,6 +196,10 @@ class Observing:
         if outcome != "accepted":
             logs.warning(Event.WEBHOOK_REFUSED, outcome=outcome)
 
+    def turned_away(self) -> None:
+        """A connection to the public port was one too many."""
+        self._metrics.turned_away.inc()
+
     def subscribed(self, account: str, outcome: Plan | Trouble) -> None:
         """An account's subscriptions were compared with the wanted ones."""
         if isinstance(outcome, Trouble):
@@ -202,8 +208,12 @@ class Observing:
         self._metrics.subscriptions.labels(account, "foreign").set(outcome.foreign)
         self._metrics.subscriptions.labels(account, "refused").set(len(outcome.refused))
         changed = {"created": len(outcome.create), "updated": len(outcome.update), "deleted": len(outcome.delete)}
+        touched = {"vanished": outcome.vanished, "moved": outcome.moved}
+        for what, count in touched.items():
+            self._metrics.subscriptions_touched.labels(what).inc(count)
         if any(changed.values()) or outcome.refused:
-            logs.info(Event.SUBSCRIPTIONS_SYNCED, account=account, refused=len(outcome.refused), **changed)
+            tell = logs.warning if any(touched.values()) else logs.info
+            tell(Event.SUBSCRIPTIONS_SYNCED, account=account, refused=len(outcome.refused), **changed, **touched)
 
     def unexpected(self, problem: BaseException) -> None:
         """An error in our own code: where it came from, without a value."""

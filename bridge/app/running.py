@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import fcntl
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from bridge.app.hooks import Hooks
 from bridge.app.observing import Observing, stray
 from bridge.app.shards import Shards
 from bridge.app.status import status
-from bridge.app.webhooks import digests, subscribing
+from bridge.app.webhooks import digests
 from bridge.app.world import FOLLOWED, World
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames, topic_specs
@@ -96,9 +97,24 @@ async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Runn
         world, inbox = await _world(settings, stack)
         shards = Shards(world)
         ready = asyncio.Event()
-        hooks = Hooks(digests(settings), world.names, settings.topics.partitions, inbox, world.observing.hook)
+        hooks = Hooks(
+            digests(settings),
+            world.names,
+            settings.topics.partitions,
+            inbox,
+            world.observing.hook,
+            window=settings.webhooks.window.total_seconds(),
+            clock=time.time,
+        )
+        door = settings.server.public
         public_port = await stack.enter_async_context(
-            listening(public(hooks.receive), settings.server.public.host, settings.server.public.port)
+            listening(
+                public(hooks.receive, world.observing.hook),
+                door.host,
+                door.port,
+                most=door.max_connections,
+                refused=world.observing.turned_away,
+            )
         )
         page = internal(
             world.observing.registry, ready=lambda: _ready(world, shards), status=lambda: _status(world, shards)
@@ -176,7 +192,6 @@ async def _world(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbo
         ),
         addresses=Addresses(connection, {spec.name: partitions for spec in topic_specs(names)}),
         accounts=accounts,
-        subscribing=lambda name: subscribing(settings, accounts[name], observing.subscribed),
         observing=observing,
     )
     return world, await stack.enter_async_context(Inbox(connection))

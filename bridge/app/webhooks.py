@@ -11,6 +11,8 @@ from bridge.copper.client import CopperAccount
 from bridge.policy.sightings import Trouble
 from bridge.policy.subscribing import Plan, Wanted
 from bridge.settings import Settings
+from bridge.shard.ports import Ledger
+from bridge.shard.publishing import Publishing
 from bridge.shard.subscribing import Subscribing
 
 WANTED = tuple(
@@ -25,6 +27,10 @@ def secret(settings: Settings, account: str) -> str:
     """What the account's notifications carry: as configured, else derived from its API key or token."""
     if settings.webhooks.secret is not None:
         return settings.webhooks.secret.get_secret_value()
+    return _derived(settings, account)
+
+
+def _derived(settings: Settings, account: str) -> str:
     credentials = settings.accounts[account]
     key = credentials.api_key or credentials.access_token
     if key is None:
@@ -33,23 +39,41 @@ def secret(settings: Settings, account: str) -> str:
 
 
 def digests(settings: Settings) -> dict[str, tuple[bytes, ...]]:
-    """Per account what the public port compares tokens with."""
-    return {account: (notifications.digest(secret(settings, account)),) for account in settings.accounts}
+    """Per account what the public port compares tokens with.
+
+    The present secret, those that are taken as well, and the derived one: what it was before another was set, and
+    notifications that were sent with it may still come.
+    """
+    also = [each.get_secret_value() for each in settings.webhooks.accept]
+    return {
+        account: tuple(
+            map(
+                notifications.digest,
+                dict.fromkeys([secret(settings, account), *also, _derived(settings, account)]),
+            )
+        )
+        for account in settings.accounts
+    }
 
 
 def subscribing(
-    settings: Settings, account: CopperAccount, observe: Callable[[str, Plan | Trouble], None]
-) -> Subscribing | None:
-    """The flow for an account, or None when there is no address to send notifications to."""
+    settings: Settings,
+    account: CopperAccount,
+    ledger: Ledger,
+    publishing: Publishing,
+    observe: Callable[[str, Plan | Trouble], None],
+) -> Subscribing:
+    """The flow for an account. Without an address to send notifications to it removes what we made before."""
     url = settings.webhooks.public_url
-    if url is None:
-        return None
-    wanted = [each for each in WANTED if settings.events.of(each.entity).enabled]
-    target = f"{str(url).rstrip('/')}/webhooks/copper/{account.name}"
+    wanted = [each for each in WANTED if settings.events.of(each.entity).enabled] if url is not None else []
+    target = f"{str(url).rstrip('/')}/webhooks/copper/{account.name}" if url is not None else None
     headers = {notifications.TOKEN_HEADER: secret(settings, account.name)}
     return Subscribing(
         account.name,
-        lambda: subscriptions.reconcile(account, wanted, target=target, headers=headers),
+        lambda made: subscriptions.reconcile(account, wanted, target=target, headers=headers, made=made),
         settings.webhooks.sync_every.total_seconds(),
         observe,
+        ledger,
+        publishing,
+        wanted=url is not None,
     )

@@ -1,6 +1,6 @@
 """What all shards of a process share, made once by `app.running`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.app.observing import Observing
@@ -13,7 +13,6 @@ from bridge.kafka.intake import Intake
 from bridge.kafka.membership import Membership
 from bridge.kafka.watermarks import Watermarks
 from bridge.settings import Settings
-from bridge.shard.session import Flow
 
 FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
 
@@ -32,5 +31,4 @@ class World:
     membership: Membership
     addresses: Addresses
     accounts: Mapping[str, CopperAccount]
-    subscribing: Callable[[str], Flow | None]
     observing: Observing

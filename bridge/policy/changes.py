@@ -28,6 +28,8 @@ class Reason(StrEnum):
     """Older than what is known: the search index has not caught up."""
     TOMBSTONED = "tombstoned"
     """It was deleted; ids are never used again, so a lagging index shows a ghost."""
+    DROPPED = "dropped"
+    """An update of a class that is not wanted; it is known and in `.state`."""
     TOO_LARGE = "too-large"
     """Its events would be larger than a Kafka record may be; it is counted and logged, and passed over."""
     DOUBTFUL = "doubtful"

@@ -3,6 +3,7 @@
 Every part of the bridge is given the group it needs. A field's docstring is its row in docs/reference/configuration.md.
 """
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,8 +18,12 @@ from pydantic import (
     field_validator,
 )
 
-from bridge.settings.values import Count, Duration, Patterns, PublicUrl, Servers, Url
+from bridge.contract.catalogue import CATALOGUE
+from bridge.contract.payloads import did_you_mean
+from bridge.policy.fields import ALWAYS
+from bridge.settings.values import Classes, Count, Duration, Names, Patterns, PublicUrl, Secret, Secrets, Servers, Url
 
+CUSTOM_FIELD = re.compile(r"custom_fields\.[1-9][0-9]{0,15}")
 COPPERS_LIMIT = 180  # calls in any 60 seconds, for everything together (reference: Copper's "Rate limits")
 
 
@@ -132,6 +137,20 @@ class TopicsSettings(Group):
     """create: make what is missing; verify: refuse to start when something is missing; off: do not look."""
 
 
+class FieldsSettings(Group):
+    """What of an entity's records may leave Copper: in events, state, replies. Id and the two stamps always do.
+
+    Names are fields of the entity, `custom_fields`, or `custom_fields.<definition id>`.
+    """
+
+    allow: Names | None = None
+    """Only these; null: all."""
+    deny: Names = ()
+    """Not these."""
+    hash: Names = ()
+    """These with every text in them replaced by its keyed hash (`events.hash_key`), and every number by null."""
+
+
 class EntityEvents(Group):
     """What is special for one entity."""
 
@@ -139,6 +158,8 @@ class EntityEvents(Group):
     """false: this entity is not polled and has no webhooks; commands on it still work, and tell what they changed."""
     poll_every: Duration | None = None
     """Instead of `events.poll_every`."""
+    fields: FieldsSettings = FieldsSettings()
+    """What of its records may leave Copper."""
 
 
 class EventsSettings(Group):
@@ -156,6 +177,8 @@ class EventsSettings(Group):
     """The same for this share of an entity's known records, from eleven on."""
     backfill: Literal["none", "created"] = "none"
     """What a new account's existing records become: none: snapshot rows; created: created events too."""
+    drop: Classes = ()
+    """Classes of updates that are no events: `interaction`, `enrichment`. `.state` shows them all the same."""
     company: EntityEvents = EntityEvents()
     """For companies."""
     person: EntityEvents = EntityEvents()
@@ -168,6 +191,28 @@ class EventsSettings(Group):
     """For tasks."""
     project: EntityEvents = EntityEvents()
     """For projects."""
+    hash_key: SecretStr | None = Field(default=None, validate_default=True)
+    """What hashes of fields are keyed with; needed with any `fields.hash`. From the environment or a secret file."""
+
+    @field_validator("company", "person", "lead", "opportunity", "task", "project")
+    @classmethod
+    def _fields_that_there_are(cls, value: EntityEvents, info: ValidationInfo) -> EntityEvents:
+        fields = CATALOGUE.entities[info.field_name or ""].fields
+        for name in (*(value.fields.allow or ()), *value.fields.deny, *value.fields.hash):
+            if name not in fields and not CUSTOM_FIELD.fullmatch(name):
+                raise ValueError(f'fields: "{name}" is no field of it{did_you_mean(name, [*fields])}')
+        for name in (*value.fields.deny, *value.fields.hash):
+            if name in ALWAYS:
+                raise ValueError(f'fields: "{name}" is always kept: decisions about changes stand on it')
+        return value
+
+    @field_validator("hash_key")
+    @classmethod
+    def _there_when_needed(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        entities = (each for each in info.data.values() if isinstance(each, EntityEvents))
+        if value is None and any(each.fields.hash for each in entities):
+            raise ValueError("is required with fields.hash")
+        return value
 
     def of(self, entity: str) -> EntityEvents:
         """What holds for this entity, with the common values where it has none of its own."""
@@ -195,8 +240,12 @@ class WebhooksSettings(Group):
     """Copper's notifications."""
 
     public_url: PublicUrl | None = None
-    """Where Copper reaches the public port, https. null: no subscriptions, so deletes are not noticed."""
-    secret: SecretStr | None = None
-    """What notifications must carry; null: derived from the API key. From the environment or a secret file."""
+    """Where Copper reaches the public port, https. null: no subscriptions, deletes are noticed by sweeps alone."""
+    secret: Secret | None = None
+    """What they carry, 16 characters or more; null: derived from the API key. From the environment or a secret file."""
+    accept: Secrets = ()
+    """What they may carry as well: the next secret before a change, the last one after it. From the same places."""
+    window: Duration = timedelta(minutes=30)
+    """A notification older than this is refused; Copper sends them up to 15 minutes late."""
     sync_every: Duration = timedelta(minutes=10)
     """How often the subscriptions at Copper are compared with what they should be."""

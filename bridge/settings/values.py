@@ -3,11 +3,12 @@
 import re
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
+SHORTEST_SECRET = 16  # characters
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
 
@@ -65,11 +66,22 @@ def commas(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
+def _hard_to_guess(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < SHORTEST_SECRET:
+        raise ValueError(f"must have {SHORTEST_SECRET} characters or more")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
 AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
 Url = Annotated[str, AfterValidator(url)]
 PublicUrl = Annotated[str, AfterValidator(public_url)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(commas)]
+Names = Annotated[tuple[str, ...], BeforeValidator(commas)]
+Classes = Annotated[tuple[Literal["interaction", "enrichment"], ...], BeforeValidator(commas)]
+Secret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
+"""Text that strangers must not guess; an empty one would let in whoever sends none."""
+Secrets = Annotated[tuple[Secret, ...], BeforeValidator(commas)]
 Servers = Annotated[str, StringConstraints(pattern=r"^\s*[^\s,:]+:\d+(\s*,\s*[^\s,:]+:\d+)*\s*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]

@@ -20,7 +20,7 @@ from bridge.settings.groups import (
     TopicsSettings,
     WebhooksSettings,
 )
-from bridge.settings.values import AccountName, Duration, Port
+from bridge.settings.values import AccountName, Count, Duration, Port
 
 
 class Listen(Group):
@@ -30,6 +30,13 @@ class Listen(Group):
     """Address of the network interface; 0.0.0.0 is all of them."""
     port: Port = 8080
     """TCP port; 0 takes a free one."""
+
+
+class ListenPublicly(Listen):
+    """The same for the public port."""
+
+    max_connections: Count = 200
+    """Connections at once; what comes beyond is closed at once."""
 
 
 class ListenInternally(Listen):
@@ -42,7 +49,7 @@ class ListenInternally(Listen):
 class ServerSettings(Group):
     """The two HTTP ports."""
 
-    public: Listen = Listen()
+    public: ListenPublicly = ListenPublicly()
     """Webhooks and the OAuth callback, nothing else."""
     internal: ListenInternally = ListenInternally()
     """Health, metrics, status. Not for the internet."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.commands import Command
-from bridge.contract.events import state_key
+from bridge.contract.events import content_hash, state_key
 from bridge.contract.failures import Code, Failure
 from bridge.contract.records import Outgoing
 from bridge.contract.replies import failed
@@ -164,13 +164,27 @@ class Attempting:
             await asyncio.sleep(since + self.waits.before(look) - asyncio.get_running_loop().time())
         run.asked_s = self.publishing.clock()
         found = await self._look(run, look)
-        verdict = settling.settle(run.action.name, sent=command.data, before=run.before, found=found)
+        before = self._comparable(run, found)
+        verdict = settling.settle(run.action.name, sent=command.data, before=before, found=found)
         match verdict:
             case settling.Done(record):
                 return done(run, record)
             case settling.Undecided(detail):
                 return Outcome(run.timed(unknown(detail)))
         return None
+
+    def _comparable(self, run: Run, found: settling.Found) -> str | None:
+        """The journaled hash in terms of whole records: what is known is only what may leave Copper.
+
+        None when the fields that were sent are not among what is known: then nobody can tell whether they changed.
+        """
+        policy = self.publishing.fields.get(run.command.entity)
+        if policy is None or run.before is None or not found:
+            return run.before
+        if any(policy.touches(name) for name in run.command.data):
+            return None
+        same = content_hash(policy.apply(found[0])).startswith(run.before)
+        return content_hash(found[0]) if same else _ANOTHER
 
     async def _look(self, run: Run, look: settling.Look) -> settling.Found:
         command, failures = run.command, 0
@@ -216,6 +230,8 @@ class Attempting:
 
 
 _REPEATED = object()
+_ANOTHER = "-"
+"""The hash of no record."""
 _HELD_UP = Trouble(
     Why.NOT_SENT, "held up between journal and call: not sent, for the shard may have been lost meanwhile"
 )

@@ -74,12 +74,25 @@ class Concluding:
 
         def write(draft: Draft) -> Reply:
             events = [self._event(draft, command, each) for each in outcome.seen]
-            reply = replace(outcome.reply, event_id=next((each for each in events if each), outcome.reply.event_id))
+            reply = self._shown(command, outcome.reply)
+            reply = replace(reply, event_id=next((each for each in events if each), reply.event_id))
             reply = self._answer(draft, command, reply, keep=outcome.keep)
             self._finish(draft, record.position, positions)
             return reply
 
         self.answered(command, await self.ledger.commit(write))
+
+    def _shown(self, command: Command, reply: Reply) -> Reply:
+        """The reply with as much of Copper's answer as may leave it."""
+        shown, record = self.publishing.shown, reply.record
+        if not self.publishing.fields or (record is None and reply.records is None):
+            return reply
+        if record is not None and command.action == "convert":
+            record = {entity: part and shown(entity, part) for entity, part in record.items()}
+        elif record is not None:
+            record = shown(command.entity, record)
+        records = None if reply.records is None else [shown(command.entity, each) for each in reply.records]
+        return replace(reply, record=record, records=records)
 
     def _answer(self, draft: Draft, command: Command, reply: Reply, *, keep: bool) -> Reply:
         """Draft reply and journal entry.

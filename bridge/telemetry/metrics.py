@@ -21,6 +21,7 @@ class Metrics:
         self.ready = self._gauge("ready", "1 while every owned shard is open")
         self.shards = self._gauge("shards_owned", "Shards assigned to this process")
         self.events = self._counter("events_published", "Changes written to their topics", "entity", "change", "via")
+        self.updates = self._counter("updates", "Updates published, by what they are about", "entity", "class")
         self.sightings = self._counter("sightings_without_event", "Records seen that were no event", "entity", "reason")
         self.late_seconds = self._histogram(
             "late_by_seconds", "Age of changes that only the deep pass found", "entity", buckets=MINUTES
@@ -37,6 +38,10 @@ class Metrics:
         self.calls = self._counter("copper_requests", "Calls to Copper", "method", "route", "status")
         self.call_seconds = self._histogram("copper_request_duration_seconds", "Calls to Copper", "method", "route")
         self.webhooks = self._counter("webhooks_received", "Requests to the webhook address", "outcome")
+        self.turned_away = self._counter("connections_refused", "Connections to the public port beyond its limit")
+        self.subscriptions_touched = self._counter(
+            "webhook_subscriptions_touched", "Subscriptions of ours that somebody else removed or changed", "what"
+        )
         self.subscriptions = self._gauge("webhook_subscriptions", "Webhook subscriptions at Copper", "account", "state")
         self.snapshot_records = self._gauge("snapshot_records", "Records read by a snapshot", "account", "entity")
         self.snapshot_expected = self._gauge(

@@ -197,6 +197,15 @@ def way_out(file: str) -> str:
         ("server: {public: {port: 70000}}", "server.public.port: must be less than or equal to 65535"),
         ("topics: {prefix: Copper}", "topics.prefix: must match ^[a-z0-9.-]+$"),
         ("accounts: {acme: {api_key: canary}}", "accounts.acme.api_key: and access_token are both set"),
+        ("events: {drop: [edit]}", "events.drop: must be 'interaction' or 'enrichment'"),
+        (
+            "events: {lead: {fields: {deny: [nam]}}}",
+            'events.lead: fields: "nam" is no field of it',
+        ),
+        ("events: {lead: {fields: {hash: [id]}}}", 'events.lead: fields: "id" is always kept'),
+        ("events: {lead: {fields: {hash: [name]}}}", "events.hash_key: is required with fields.hash"),
+        ("webhooks: {secret: canary}", "webhooks.secret: must have 16 characters or more"),
+        ("webhooks: {accept: [a-good-long-canary, canary]}", "webhooks.accept: must have 16 characters or more"),
         ("instance: {x: 1}", "instance: must be text"),
         ("copper: 5\nevents: [a]", "copper: must be a mapping"),
         ("zzz: 1", "zzz: unknown key; known are accounts, commands, copper"),
@@ -233,7 +242,7 @@ def test_a_plain_public_url_is_fine_on_this_computer() -> None:
 
 
 def test_no_secret_is_in_any_representation() -> None:
-    settings = load(None, {"BRIDGE_KAFKA__PASSWORD": "canary", "BRIDGE_WEBHOOKS__SECRET": "canary"}, TOKEN)
+    settings = load(None, {"BRIDGE_KAFKA__PASSWORD": "canary", "BRIDGE_WEBHOOKS__SECRET": "canary" * 3}, TOKEN)
     assert "canary" not in repr(settings) + str(settings) + settings.model_dump_json()
 
 
@@ -272,7 +281,7 @@ def shown(key: str, default: object) -> str:
     if isinstance(default, timedelta):
         return f"`{in_words(default)}`"
     if isinstance(default, tuple):
-        return ", ".join(f"`{part}`" for part in default)
+        return ", ".join(f"`{part}`" for part in default) or "none"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 

@@ -12,7 +12,7 @@ from bridge.copper.client import CopperAccount
 from bridge.copper.notifications import EVENTS, TOKEN_HEADER, Notification, authentic, digest, read, webhook_secret
 from bridge.copper.subscriptions import listed, reconcile
 from bridge.policy.sightings import Lane, Trouble, Why
-from bridge.policy.subscribing import Plan, Wanted
+from bridge.policy.subscribing import Plan, Synced, Wanted
 from bridge.sandbox.copper import CopperDouble, Fault
 
 WANTED = [Wanted(entity, event) for entity in ("company", "task") for event in EVENTS]
@@ -40,9 +40,12 @@ async def test_subscriptions_become_what_is_wanted_and_stay_so(acme: CopperAccou
     await acme.call(calls.create_subscription(FOREIGN), Lane.CHECKS)
 
     first = await reconcile(acme, WANTED, target=TARGET, headers=headers())
-    assert isinstance(first, Plan)
-    assert (first.create, first.foreign) == (tuple(WANTED), 1)
-    assert await reconcile(acme, WANTED, target=TARGET, headers=headers()) == Plan((), (), (), 1)
+    assert isinstance(first, Synced)
+    assert (first.plan.create, first.plan.foreign) == (tuple(WANTED), 1)
+    assert await reconcile(acme, WANTED, target=TARGET, headers=headers()) == Synced(
+        Plan((), (), (), 1, keep=first.ids), first.ids
+    )
+    assert first.ids == tuple(sorted(row["id"] for row in await kept(acme) if row["target"] == TARGET))
 
     ours = [row for row in await kept(acme) if row["target"] == TARGET]
     assert {(row["type"], row["event"]) for row in ours} == {(each.entity, each.event) for each in WANTED}
@@ -54,8 +57,8 @@ async def test_a_new_secret_is_given_to_what_is_there_and_the_unwanted_go(acme: 
     await reconcile(acme, WANTED, target=TARGET, headers=headers())
     done = await reconcile(acme, WANTED[:2], target=TARGET, headers=headers("a new key"))
 
-    assert isinstance(done, Plan)
-    assert (len(done.update), len(done.delete), done.create) == (2, 4, ())
+    assert isinstance(done, Synced)
+    assert (len(done.plan.update), len(done.plan.delete), done.plan.create) == (2, 4, ())
     rows = await kept(acme)
     assert [row["headers"] for row in rows if row["target"] == TARGET] == [headers("a new key")] * 2
     assert [row["target"] for row in rows if row["target"] != TARGET] == [FOREIGN["target"]]
@@ -78,6 +81,33 @@ async def test_trouble_with_the_list_touches_nothing(acme: CopperAccount, copper
 
     assert isinstance(await reconcile(acme, WANTED, target=TARGET, headers=headers()), Trouble)
     assert len(copper.calls) == 1
+
+
+async def test_what_somebody_removed_or_pointed_elsewhere_is_healed_and_strangers_are_left_alone(
+    acme: CopperAccount,
+) -> None:
+    await acme.call(calls.create_subscription(FOREIGN), Lane.CHECKS)
+    first = await reconcile(acme, WANTED, target=TARGET, headers=headers())
+    assert isinstance(first, Synced)
+    gone, moved = first.ids[:2]
+    await acme.call(calls.delete_subscription(gone), Lane.CHECKS)
+    await acme.call(calls.update_subscription(moved, {"target": "https://elsewhere.example/mine"}), Lane.CHECKS)
+
+    healed = await reconcile(acme, WANTED, target=TARGET, headers=headers(), made=first.ids)
+    assert isinstance(healed, Synced)
+    assert (healed.plan.vanished, healed.plan.moved, healed.plan.update, len(healed.plan.create)) == (1, 1, (moved,), 1)
+    targets = sorted(row["target"] for row in await kept(acme))
+    assert targets == sorted([TARGET] * len(WANTED) + [str(FOREIGN["target"])])
+
+
+async def test_what_was_made_for_a_former_address_goes_with_it(acme: CopperAccount) -> None:
+    await acme.call(calls.create_subscription(FOREIGN), Lane.CHECKS)
+    first = await reconcile(acme, WANTED, target=TARGET, headers=headers())
+    assert isinstance(first, Synced)
+    last = await reconcile(acme, (), target=None, headers={}, made=first.ids)
+    assert isinstance(last, Synced)
+    assert last.ids == ()
+    assert [row["target"] for row in await kept(acme)] == [FOREIGN["target"]]
 
 
 async def test_what_is_listed_shows_no_secret(acme: CopperAccount) -> None:

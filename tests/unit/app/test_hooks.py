@@ -1,12 +1,12 @@
 """Webhooks at the public side: authentic, readable, kept, and only then a 2xx."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from bridge.app.hooks import Hooks
-from bridge.app.webhooks import WANTED, digests, secret, subscribing
+from bridge.app.webhooks import WANTED, digests, secret
 from bridge.contract.notices import read_notice
 from bridge.contract.records import Incoming, Outgoing, Position
 from bridge.contract.sharding import shard_of
@@ -20,6 +20,8 @@ BODY = {
     "ids": [7, 8, 7], "type": "company", "event": "delete", "subscription_id": 3,
     "timestamp": "2026-09-21T14:20:02.123Z",
 }  # fmt: skip
+SENT = 1_790_000_402.123
+"""When that was, Unix seconds."""
 TOKEN = {"X-Bridge-Token": "the secret"}
 SECRETS = {"acme": (notifications.digest("the secret"), notifications.digest("the old one")), "bare": ()}
 
@@ -35,6 +37,11 @@ class InboxInMemory(Inbox):
         if self._keeps:
             self.records.append(record)
         return self._keeps
+
+
+def _hooks(inbox: Inbox, received: Callable[[str], None], *, since: float = 60.0) -> Hooks:
+    """A receiver so many seconds after the notification was sent."""
+    return Hooks(SECRETS, NAMES, 4, inbox, received, window=1800.0, clock=lambda: SENT + since)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +67,7 @@ async def test_a_request_ends_so(
     account: str, headers: Mapping[str, str], body: object, keeps: bool, outcome: str, status: int
 ) -> None:
     inbox, told = InboxInMemory(keeps=keeps), list[str]()
-    hooks = Hooks(SECRETS, NAMES, 4, inbox, told.append)
+    hooks = _hooks(inbox, told.append)
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     assert await hooks.receive(account, headers, raw) == status
     assert told == [outcome]
@@ -69,7 +76,7 @@ async def test_a_request_ends_so(
 
 async def test_what_is_kept_is_a_notice_in_the_accounts_shard_without_the_secret() -> None:
     inbox = InboxInMemory()
-    await Hooks(SECRETS, NAMES, 4, inbox, lambda _outcome: None).receive("acme", TOKEN, json.dumps(BODY).encode())
+    await _hooks(inbox, lambda _outcome: None).receive("acme", TOKEN, json.dumps(BODY).encode())
     (record,) = inbox.records
     assert (record.topic, record.partition, record.key) == (NAMES.inbox, shard_of("acme", 4), b"acme")
     kept = Incoming(Position(record.topic, 0, 0), record.key, record.value, record.headers, 0)
@@ -78,6 +85,18 @@ async def test_what_is_kept_is_a_notice_in_the_accounts_shard_without_the_secret
     assert (notice.account, notice.entity, notice.event, notice.ids) == ("acme", "company", "deleted", (7, 8))
     assert notice.happened_ms == 1_790_000_402_123
     assert b"secret" not in (record.value or b"")
+
+
+@pytest.mark.parametrize(
+    ("since", "outcome"),
+    [(0.0, "accepted"), (900.0, "accepted"), (1800.0, "accepted"), (1801.0, "stale"), (-300.0, "accepted"),
+     (-301.0, "stale"), (86_400.0, "stale")],
+)  # fmt: skip
+async def test_a_repetition_of_an_old_notification_is_not_kept(since: float, outcome: str) -> None:
+    inbox, told = InboxInMemory(), list[str]()
+    status = await _hooks(inbox, told.append, since=since).receive("acme", TOKEN, json.dumps(BODY).encode())
+    assert (told, status) == ([outcome], 200 if outcome == "accepted" else 400)
+    assert len(inbox.records) == (outcome == "accepted")
 
 
 # --------------------------------------------------------------------------------------------------------- settings
@@ -96,11 +115,18 @@ def test_secrets_are_derived_from_the_credentials_unless_one_is_given() -> None:
     assert secret(given, "acme") == "a long and secret word"
 
 
+def test_while_a_secret_is_changed_the_next_the_last_and_the_derived_one_are_taken() -> None:
+    given = _settings(
+        BRIDGE_WEBHOOKS__SECRET="the present secret", BRIDGE_WEBHOOKS__ACCEPT="the secret to come, the secret before"
+    )
+    derived = notifications.webhook_secret("key-1", "acme")
+    assert digests(given)["acme"] == tuple(
+        map(notifications.digest, ("the present secret", "the secret to come", "the secret before", derived))
+    )
+    assert "some length" not in repr(given)
+
+
 def test_all_three_events_of_all_followed_entities_are_wanted() -> None:
     assert len(WANTED) == 18
     assert {each.event for each in WANTED} == {"new", "update", "delete"}
     assert "activity" not in {each.entity for each in WANTED}
-
-
-def test_without_a_public_address_there_are_no_subscriptions() -> None:
-    assert subscribing(_settings(), object(), lambda _account, _outcome: None) is None  # type: ignore[arg-type]

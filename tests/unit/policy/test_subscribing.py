@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +18,8 @@ def foreign(number: int) -> Subscription:
     return Subscription(number, f"{TARGET}-of-somebody-else", "company", "delete", {})
 
 
-def planned(existing: Sequence[Subscription]) -> Plan:
-    return plan(WANTED, existing, target=TARGET, headers=HEADERS)
+def planned(existing: Sequence[Subscription], made: Collection[int] = ()) -> Plan:
+    return plan(WANTED, existing, target=TARGET, headers=HEADERS, made=made)
 
 
 def applied(made: Plan, existing: Sequence[Subscription]) -> list[Subscription]:
@@ -53,6 +53,23 @@ def test_an_account_that_is_full_gets_no_more() -> None:
     assert (made.create, made.refused) == ((WANTED[0],), tuple(WANTED[1:]))
 
 
+def test_one_that_we_made_and_somebody_pointed_elsewhere_is_put_back() -> None:
+    elsewhere = Subscription(4, "https://elsewhere.example", "company", "delete", HEADERS)
+    made = planned([elsewhere], made=[4])
+    assert (made.update, made.moved, made.foreign) == ((4,), 1, 0)
+    assert planned([elsewhere]).update == ()
+
+
+def test_one_that_we_made_and_is_gone_is_counted_and_made_again() -> None:
+    made = planned([ours(5, "task"), ours(6, "task", "update")], made=[4, 5, 6])
+    assert (made.vanished, made.create) == (1, (WANTED[0],))
+
+
+def test_what_we_made_for_an_address_we_no_longer_have_is_removed_without_touching_others() -> None:
+    made = plan([], [ours(4), foreign(5)], target=None, headers={}, made=[4])
+    assert (made.delete, made.update, made.create, made.foreign, made.moved) == ((4,), (), (), 1, 0)
+
+
 def test_a_secret_never_shows() -> None:
     assert "s3cret" not in repr(ours(1))
 
@@ -62,11 +79,14 @@ OURS = st.builds(ours, st.integers(1, 500), st.sampled_from(["company", "task", 
 LISTED = st.lists(OURS | st.builds(foreign, st.integers(1, 500)), max_size=MOST, unique_by=lambda each: each.id)
 
 
-@given(LISTED)
-def test_a_plan_after_it_was_applied_is_empty_and_touched_only_ours(existing: list[Subscription]) -> None:
-    made = planned(existing)
-    after = applied(made, existing)
-    again = planned(after)
+@given(LISTED, st.sets(st.integers(1, 500)))
+def test_a_plan_after_it_was_applied_is_empty_and_touched_only_ours(
+    existing: list[Subscription], made: set[int]
+) -> None:
+    done = planned(existing, made)
+    after = applied(done, existing)
+    again = planned(after, made)
     assert (again.create, again.update, again.delete) == ((), (), ())
     assert len(after) <= MOST
-    assert [each for each in after if each.target != TARGET] == [each for each in existing if each.target != TARGET]
+    strangers = [each for each in existing if each.target != TARGET and each.id not in made]
+    assert [each for each in after if each.target != TARGET] == strangers
