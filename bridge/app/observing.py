@@ -92,6 +92,8 @@ class Observing:
         """A sighting was judged."""
         if isinstance(verdict, Change):
             self._metrics.events.labels(entity, verdict.kind, via).inc()
+            if verdict.change_class is not None:
+                self._metrics.updates.labels(entity, verdict.change_class).inc()
             if via is Via.DEEP:
                 self._metrics.late_seconds.labels(entity).observe(max(0.0, time.time() - verdict.happened_s))
         else:
