@@ -50,10 +50,11 @@ class Bars:
             self._bars[which] = self._progress.add_task(label, total=None, counts="", left="")
         done, records = said.told is Told.SNAPSHOT_COMPLETED, data.get("records", 0)
         expected = records if done else data.get("expected")
+        total = None if expected is None else max(1, expected)
         self._progress.update(
             self._bars[which],
-            completed=records,
-            total=max(1, expected) if expected is not None else None,
+            completed=total if done else records,
+            total=total,
             counts=f"{records}/{'?' if expected is None else expected} records, {data.get('calls', 0)} calls",
             left=_ended(data) if done else _left(data.get("seconds_left")),
             refresh=True,

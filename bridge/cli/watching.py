@@ -97,7 +97,7 @@ async def _list_holds(servers: str, names: TopicNames, *, as_objects: bool) -> i
 def _table(held: Sequence[Hold]) -> Table:
     table = Table("account", "since", "why", "missing", "of", "state", box=None, pad_edge=False)
     for hold in held:
-        state = "approved, being published" if hold.approved else "waits for approve or reject"
+        state = "approved" if hold.approved else "waiting"
         since = utc(hold.since_ms / 1000)
         table.add_row(hold.account, since, hold.reason, str(hold.missing), str(hold.known), state)
     return table
