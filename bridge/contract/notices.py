@@ -42,16 +42,19 @@ def notice_record(notice: Notice, names: TopicNames, partitions: int) -> Outgoin
 
 
 def read_notice(record: Incoming) -> Notice | None:
-    """The notice of an inbox record; None for anything that this bridge did not write."""
+    """The notice of an inbox record; None for anything that this bridge did not write. Never raises, for any bytes."""
     try:
         value: Any = orjson.loads(record.value or b"")
-        notice = Notice(
-            str(value["account"]),
-            str(value["entity"]),
-            str(value["event"]),
-            tuple(int(record_id) for record_id in value["ids"]),
-            int(value["happened_ms"]),
+        # Nothing is converted: the text of something nested deep enough is too much for Python's stack
+        texts, ids, happened_ms = (
+            (value["account"], value["entity"], value["event"]),
+            value["ids"],
+            value["happened_ms"],
         )
-    except (ValueError, TypeError, KeyError, OverflowError):
+    except (ValueError, TypeError, KeyError):
         return None
-    return notice if notice.ids and all(0 < record_id <= LARGEST_ID for record_id in notice.ids) else None
+    if not all(type(each) is str for each in texts) or type(happened_ms) is not int:
+        return None
+    if type(ids) is not list or not ids or not all(type(each) is int and 0 < each <= LARGEST_ID for each in ids):
+        return None
+    return Notice(*texts, tuple(ids), happened_ms)
