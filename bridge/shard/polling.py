@@ -100,21 +100,22 @@ class Polling:
 
     async def _live(self, cursor: ScanCursor) -> None:
         """Read what was modified since the last scan; the cursor moves when the scan has ended."""
+        told: Counter[str] = Counter()  # other flows may count on between a draft and its commit
 
         def progress(_page: Page, following: Step | ScanEnd, done: Read) -> After:
             def write(draft: Draft) -> None:
                 if isinstance(following, ScanEnd):
-                    self._advance(draft, cursor, following, done)
+                    told.clear()
+                    told.update(+self._tally)
+                    self._advance(draft, cursor, following, done, told)
 
-            return After(
-                cursor.followed_since, write, self._tally.clear if isinstance(following, ScanEnd) else _nothing
-            )
+            return After(cursor.followed_since, write, lambda: self._tally.subtract(told))
 
         lower = cursor.lower
         scan = ascending(Stamp.MODIFIED, lower) if self._polled.filtered else descending(lower)
         await self._scanning.read(scan, Lane.POLLS, Via.POLL, progress)
 
-    def _advance(self, draft: Draft, cursor: ScanCursor, end: ScanEnd, done: Read) -> None:
+    def _advance(self, draft: Draft, cursor: ScanCursor, end: ScanEnd, done: Read, told: Counter[str]) -> None:
         """The next cursor, and what can be said now about what is complete."""
         polled, publishing = self._polled, self._publishing
         moved = replace(cursor, lower=next_lower(end, lower=cursor.lower, overlap=polled.overlap))
@@ -127,7 +128,7 @@ class Polling:
             searched_at=end.asked_at,
             claimed=done.claimed if polled.filtered else None,
             seen=len(done.seen),
-            events=dict(self._tally),
+            events=dict(told),
             deep_at=self._deep_at,
             swept_at=None if swept_at is None else int(swept_at),
         )
@@ -141,7 +142,3 @@ class Polling:
         done = await self._scanning.read(scan, Lane.CHECKS, Via.DEEP, lambda _page, _following, _done: after)
         self._deep_at = int(self._publishing.clock())
         return Scanned(late=done.published, late_s=done.latest_s)
-
-
-def _nothing() -> None:
-    """Nothing to do."""

@@ -4,7 +4,7 @@ Shared by polling and snapshotting, which say what to scan and how the cursor mo
 is read by its id before any cursor passes it. Knows no HTTP and no Kafka client.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from bridge.policy.changes import Reason, Sighting
@@ -83,8 +83,10 @@ class Scanning:
             step = _advance(scan, page)
             done.claimed = page.total if done.pages == 0 else done.claimed
             done.pages += 1
-            done.seen.update(record["id"] for record in page.records)
-            await self._publish(page, progress(page, step, done), via, done, again=again)
+            ids = {record["id"] for record in page.records}
+            fresh = ids - done.seen if again else set()  # pages overlap, and passes over a crowded second even more
+            done.seen |= ids
+            await self._publish(page, _Judged(progress(page, step, done), via, lane, fresh), done)
         return done
 
     async def _ask(self, step: Step, lane: Lane) -> Page:
@@ -93,26 +95,25 @@ class Scanning:
             raise ScanFailed(page)
         return page
 
-    async def _publish(self, page: Page, after: After, via: Via, done: Read, *, again: bool) -> None:
+    async def _publish(self, page: Page, judged: "_Judged", done: Read) -> None:
         """Publish a page together with what it allows.
 
         What search could not put in order is read by its id and judged again first: no cursor passes a record in doubt.
         """
-        asked = self.publishing.clock()
-        judged = _Judged(after, via, asked, authoritative=False, again=again)
+        judged = replace(judged, asked=self.publishing.clock())
         doubtful = await self._commit(page.records, judged, done)
         for record_id in doubtful:
             await self._publish_by_id(record_id, judged, done)
         if doubtful:
             await self._commit([], judged, done)
-        after.committed()
+        judged.after.committed()
 
     async def _publish_by_id(self, record_id: int, judged: "_Judged", done: Read) -> None:
         """Read until the answer is newer than what is known: another flow may have learned of the record meanwhile."""
         doubtful = True
         while doubtful:
             asked = self.publishing.clock()
-            record = await self._copper.get(self.entity, record_id, Lane.POLLS)
+            record = await self._copper.get(self.entity, record_id, judged.lane)
             if isinstance(record, Trouble):
                 if record.why is Why.NOT_FOUND:
                     return  # deleted meanwhile: a matter for notices and sweeps
@@ -128,7 +129,7 @@ class Scanning:
             doubtful = []
             for record in records:
                 sighting = Sighting(self.account, self.entity, record, judged.via, judged.authoritative, judged.asked)
-                verdict = publishing.sight(draft, sighting, since, again=judged.again)
+                verdict = publishing.sight(draft, sighting, since, again=record["id"] in judged.again)
                 if verdict is Reason.DOUBTFUL:
                     doubtful.append(record["id"])
                 elif not isinstance(verdict, Reason):
@@ -147,9 +148,11 @@ class _Judged:
 
     after: After
     via: Via
-    asked: float
-    authoritative: bool
-    again: bool
+    lane: Lane
+    again: Collection[int]
+    """Ids of those that are published once more when they are known already."""
+    asked: float = 0.0
+    authoritative: bool = False
     save: bool = True
 
 

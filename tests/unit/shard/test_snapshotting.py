@@ -79,6 +79,20 @@ async def test_a_snapshot_that_is_asked_for_shows_every_record_once_more_and_mak
     assert (kinds[0], kinds[1], kinds[-1]) == ("control.accepted", "snapshot.started", "snapshot.completed")
 
 
+async def test_records_that_its_pages_have_in_common_are_shown_once(stage: Stage) -> None:
+    """One second of creation that takes several passes, as after an import."""
+    for number in range(1, 501):
+        stage.copper.keep("task", number, name=f"{number}")
+    await asyncio.sleep(OVERLAP)
+    await _followed(stage)
+    before = len(stage.events("changes", "task"))
+    stage.ask(Asked.SNAPSHOT, "task")
+    async with stage.at_work(stage.controlling("task"), plain=[stage.polling("task")]):
+        await stage.until(lambda: len(_told(stage, "snapshot.completed")) > 1)
+    rows = [row["source"]["id"] for row in stage.events("changes", "task")[before:]]
+    assert sorted(rows) == list(range(1, 501))
+
+
 async def test_a_change_that_it_meets_is_that_change_and_a_deleted_record_stays_deleted(stage: Stage) -> None:
     await _filled(stage, 3)
     await _followed(stage)
