@@ -43,6 +43,7 @@ NOTICES = [
     notice_record(Notice("acme", "lead", "updated", (1, 2, LARGEST_ID), 1_790_000_402_123), TopicNames(), 4).value
     or b""
 ]
+DEEP = [b"[" * depth + b"]" * depth for depth in (10, 990, 1023, 1025)]
 WORDS = [b"NaN", b"-Infinity", b"1e999", b"-0", b"9" * 400, b"18446744073709551616", b"-1", b"1.0", b"null", b"true",
          b'""', b"{}", b"[]", b'"\\ud800"', b'"\\u0000"', b"\xff\xfe", b"\xc0\x80", b"\xed\xa0\x80", b"\xef\xbb\xbf",
          b'"ids":[7],', b'"timestamp":5,', b'"type":{"type":"lead"},',
@@ -76,7 +77,7 @@ def _other_value(random: Random, body: bytes) -> bytes:
     parts = body.split(b":")
     at = random.randrange(len(parts))
     _, comma, rest = parts[at].partition(b",")
-    parts[at] = random.choice(WORDS) + comma + rest
+    parts[at] = random.choice(random.choice([WORDS, DEEP])) + comma + rest
     return b":".join(parts)
 
 
