@@ -5,6 +5,7 @@ The outcome goes to standard output, everything on the way to standard error.
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
 from uuid import uuid4
 
 import typer
@@ -17,6 +18,7 @@ from bridge.cli.lines import of_announcement
 from bridge.cli.screen import Screen, screen
 from bridge.client.connecting import KafkaTrouble
 from bridge.client.notifications import ask
+from bridge.contract.announcements import Announcement
 from bridge.contract.control import Asked, Control
 from bridge.contract.topics import TopicNames
 
@@ -39,11 +41,11 @@ def ask_for(
         followed(entity)
     within_s = None if timeout is None else seconds(timeout)
     control = Control(str(uuid4()), asked, account, entity)
-    hearing = Hearing(control, wait=wait)
     outcome: list[str] = [] if wait else [control.id]
+    told = ask(servers, TopicNames(prefix), control)
     try:
         with screen(Console(stderr=True)) as shown:
-            code = asyncio.run(_hear(servers, TopicNames(prefix), control, hearing, shown, outcome, within_s))
+            code = asyncio.run(hear(told, control, Hearing(control, wait=wait), shown, outcome, within_s))
     except KafkaTrouble as trouble:
         typer.echo(str(trouble), err=True)
         return Exit.KAFKA
@@ -52,20 +54,22 @@ def ask_for(
     return code
 
 
-async def _hear(
-    servers: str,
-    names: TopicNames,
+async def hear(
+    told: AsyncGenerator[Announcement],
     control: Control,
     hearing: Hearing,
     shown: Screen,
     outcome: list[str],
     within_s: float | None,
 ) -> Exit:
-    """Until it is over, or nobody answers, or it takes longer than `within_s`; `outcome` collects what came of it."""
+    """Until it is over, or nobody answers, or it takes longer than `within_s`; `outcome` collects what came of it.
+
+    `told` is what is told of the control message.
+    """
     began, answered = asyncio.get_running_loop().time(), False
     answer_s = ANSWER_SECONDS if within_s is None else min(within_s, ANSWER_SECONDS)
     try:
-        async with asyncio.timeout(answer_s) as limit, contextlib.aclosing(ask(servers, names, control)) as told:
+        async with asyncio.timeout(answer_s) as limit, contextlib.aclosing(told):
             async for said in told:
                 answered = True
                 limit.reschedule(None if within_s is None else began + within_s)
