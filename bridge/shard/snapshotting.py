@@ -104,8 +104,8 @@ class Snapshotting:
         cursor = read_scan(self._publishing.memory.known, polled.account, polled.entity)
         if cursor is not None and cursor.resume_at is None:
             return True
-        start = (cursor.resume_at if cursor else None) or 0
-        track = _Track(polled, None, cursor.read if cursor else 0, cursor.calls if cursor else 0)
+        start, before = (cursor.resume_at or 0, cursor.read) if cursor else (0, 0)
+        track = _Track(polled, None, before, cursor.calls if cursor else 0)
 
         def progress(page: Page, following: Step | ScanEnd, done: Read) -> After:
             nonlocal cursor
@@ -114,7 +114,9 @@ class Snapshotting:
                 cursor = ScanCursor(followed, page.asked_at - polled.overlap, 0)
             resume_at = self._resume_at(following, start)
             taken = track.page(page, done, self._publishing.clock(), following, over=resume_at is None)
-            cursor = replace(cursor, resume_at=resume_at, read=taken.records, calls=taken.calls)
+            repeats = resume_at is not None and isinstance(following, ScanEnd)
+            read = before if repeats else taken.records
+            cursor = replace(cursor, resume_at=resume_at, read=read, calls=taken.calls)
             names, shard = self._publishing.names, self._publishing.shard
             record = scan_record(names, shard, polled.account, polled.entity, cursor)
             return self._after(cursor.followed_since, record, track, taken)

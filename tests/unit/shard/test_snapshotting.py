@@ -168,7 +168,7 @@ async def test_a_second_of_creation_that_cannot_be_shown_to_be_whole_is_said(sta
     async with stage.at_work(plain=[stage.polling("task")]):
         await stage.until(lambda: stage.followed)
     (completed,) = _told(stage, "snapshot.completed")
-    assert completed["data"]["incomplete"] is True
+    assert (completed["data"]["incomplete"], completed["data"]["records"]) == (True, 200)
     assert stage.taken[-1].incomplete
 
 
