@@ -129,7 +129,7 @@ def test_unknown_answers_are_warnings(observing: Observing, capsys: pytest.Captu
     assert levels == {"succeeded": "info", "failed": "info", "expired": "info", "unknown": "warning"}
 
 
-@pytest.mark.parametrize("outcome", ["accepted", "unauthorized", "invalid", "unavailable"])
+@pytest.mark.parametrize("outcome", ["accepted", "unauthorized", "stale", "overloaded"])
 def test_webhooks_are_counted_and_refusals_told(
     observing: Observing, outcome: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,8 +144,11 @@ def test_subscriptions_are_told_when_they_change_or_cannot_be_had(
     wanted = Wanted("company", "delete")
     observing.subscribed("acme", Plan((), (), (), 3))
     observing.subscribed("acme", Plan((wanted,), (1,), (2, 3), 3, (wanted,)))
+    observing.subscribed("acme", Plan((wanted,), (1,), (), 3, vanished=1, moved=1))
     observing.subscribed("acme", Trouble(Why.FORBIDDEN, "no"))
-    synced, failed = _lines(capsys)
+    synced, healed, failed = _lines(capsys)
+    assert (synced["level"], healed["level"], healed["vanished"], healed["moved"]) == ("info", "warning", 1, 1)
+    assert _labels(observing.registry, "webhook_subscriptions_touched") == [{"what": "vanished"}, {"what": "moved"}]
     assert (synced["created"], synced["updated"], synced["deleted"], synced["refused"]) == (1, 1, 2, 1)
     assert (failed["event"], failed["why"]) == ("subscriptions.failed", "forbidden")
 

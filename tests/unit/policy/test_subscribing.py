@@ -87,6 +87,8 @@ def test_a_plan_after_it_was_applied_is_empty_and_touched_only_ours(
     after = applied(done, existing)
     again = planned(after, made)
     assert (again.create, again.update, again.delete) == ((), (), ())
+    ids = {*done.keep, *(each.id for each in after if each not in existing and each.id not in done.update)}
+    assert planned(after, ids) == Plan((), (), (), again.foreign, again.refused, keep=tuple(sorted(ids)))
     assert len(after) <= MOST
     strangers = [each for each in existing if each.target != TARGET and each.id not in made]
     assert [each for each in after if each.target != TARGET] == strangers
