@@ -15,7 +15,7 @@ import orjson
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.failures import Code, Failure
 from bridge.contract.headers import FORWARDED, REPLY_PARTITION, Heading, ReplyAddress, read_heading
-from bridge.contract.payloads import DEEPEST, Problems, did_you_mean, problems, too_deep
+from bridge.contract.payloads import DEEPEST, MOST_MEMBERS, Problems, did_you_mean, problems, too_deep, too_many
 from bridge.contract.records import Headers, Incoming, Outgoing, Position
 from bridge.contract.topics import TopicNames
 
@@ -96,6 +96,8 @@ def _parse(raw: bytes | None) -> dict[str, Any] | str:
         return "the value is not JSON"
     if not isinstance(value, dict):
         return "the value is not a JSON object"
+    if too_many(value):
+        return f"the value has more than {MOST_MEMBERS} members"
     return f"the value nests deeper than {DEEPEST} levels" if too_deep(value) else value
 
 

@@ -20,6 +20,9 @@ Problems = Mapping[str, tuple[str, ...]]
 DEEPEST = 12
 """Levels of lists and objects in a command; the deepest that Copper's shapes need is six."""
 
+MOST_MEMBERS = 5_000
+"""Members and items in a command, all levels together; telling what is wrong with more would take seconds."""
+
 _MOST_PROBLEMS = 100
 _LONGEST_NAME = 80
 _WORDS = {
@@ -36,7 +39,8 @@ _WORDS = {
 def problems(action: Action, value: Mapping[str, Any]) -> Problems:
     """What is wrong with the value of a command of that action; empty when nothing is.
 
-    At most a hundred fields are named. `value` must not be deeper than `DEEPEST` (see `too_deep`).
+    At most a hundred fields are named. `value` must be neither `too_deep` nor `too_many`: it takes time with the square
+    of their number.
     """
     found: dict[str, list[str]] = {}
     compiled, schema = _compiled(action.entity, action.name)
@@ -61,6 +65,17 @@ def too_deep(value: Any, *, levels: int = DEEPEST) -> bool:
     return levels == 0 or any(too_deep(each, levels=levels - 1) for each in inner)
 
 
+def too_many(value: Any, *, most: int = MOST_MEMBERS) -> bool:
+    """Whether lists and objects hold more members than `most`, all levels together."""
+    waiting, count = [value], 0
+    while waiting and count <= most:
+        each = waiting.pop()
+        if isinstance(each, dict | list):
+            count += len(each)
+            waiting.extend(each.values() if isinstance(each, dict) else each)
+    return count > most
+
+
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """A hint to append to a message about an unknown name: empty when nothing is near."""
     near = get_close_matches(name[:_LONGEST_NAME], known, n=1, cutoff=0.7)
@@ -81,7 +96,9 @@ def _explain(action: Action, error: jsonschema_rs.ValidationError, schema: Schem
     around = _at(schema, error.schema_path[:-1])
     kind = error.kind
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
-        return [(_path(where, name), _unknown(action, where, name, around)) for name in kind.unexpected]
+        return [
+            (_path(where, name), _unknown(action, where, name, around)) for name in kind.unexpected[:_MOST_PROBLEMS]
+        ]
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
         return [(_path(where, kind.property), "required")]
     return [(_path(where), _reason(kind.name, around))]

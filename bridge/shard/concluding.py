@@ -82,6 +82,10 @@ class Concluding:
 
         self.answered(command, await self.ledger.commit(write))
 
+    async def skip(self, record: Incoming, positions: Positions) -> None:
+        """A record that cannot even be answered: only its position moves on."""
+        await self.ledger.commit(lambda draft: self._finish(draft, record.position, positions))
+
     def _shown(self, command: Command, reply: Reply) -> Reply:
         """The reply with as much of Copper's answer as may leave it."""
         shown, record = self.publishing.shown, reply.record

@@ -127,7 +127,7 @@ class Executing:
         while waiting and self._group is not None:
             record, command = waiting[0]
             try:
-                await self._carry_out(record, command)
+                await self._end(record, command)
             except Exception:
                 self._group = None  # the session is over: what is delivered from here on is for the next one
                 raise
@@ -139,6 +139,32 @@ class Executing:
         self._open[topic] -= 1
         if self._open[topic] < RELEASE_BELOW:
             self._intake.release(topic, self._shard)
+
+    async def _end(self, record: Incoming, command: Command | Malformed) -> None:
+        """Carry the command out; one whose ending cannot be written ends without it, for it must not end every session.
+
+        An error of ours in a write undoes that write alone; what is finished already has been answered.
+        """
+        positions = self._positions[record.position.topic]
+        for end in (self._carry_out, self._break_off):
+            try:
+                await end(record, command)
+            except SessionEnded:
+                raise
+            except Exception as problem:  # noqa: BLE001 - one command's misfortune must not stop its partition
+                self._unexpected(problem)
+                if positions.already_finished(record.position.offset):
+                    return
+            else:
+                return
+        await self._concluding.skip(record, positions)
+
+    async def _break_off(self, record: Incoming, command: Command | Malformed) -> None:
+        positions = self._positions[record.position.topic]
+        if isinstance(command, Malformed):
+            await self._concluding.refuse(command, positions)
+        else:
+            await self._concluding.conclude(command, record, self._attempting.broken(command), positions)
 
     async def _carry_out(self, record: Incoming, command: Command | Malformed) -> None:
         positions = self._positions[record.position.topic]

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from bridge.contract.catalogue import CATALOGUE
-from bridge.contract.payloads import DEEPEST, Problems, problems, too_deep
+from bridge.contract.payloads import DEEPEST, MOST_MEMBERS, Problems, problems, too_deep, too_many
 
 
 def found(entity: str, action: str, **members: Any) -> Problems:
@@ -124,6 +124,13 @@ def test_lists_and_strings_have_limits() -> None:
 
 def test_a_thousand_problems_are_told_as_a_hundred() -> None:
     assert len(of_data("company", {f"x{number}": 1 for number in range(1000)})) == 100
+
+
+def test_members_are_counted_over_all_levels() -> None:
+    value = {"data": {"tags": ["a"] * (MOST_MEMBERS - 2)}}
+    assert not too_many(value)
+    value["data"]["tags"].append("a")
+    assert too_many(value)
 
 
 def test_a_value_is_too_deep_from_one_level_more_than_allowed() -> None:

@@ -18,7 +18,7 @@ from bridge.shard.cursors import position_key
 from bridge.shard.journal import attempt_record
 from bridge.shard.ports import Copper, Intake, Ledger, Replies
 from tests.unit.shard.copper import CALL_SECONDS, GONE, IN_DOUBT, after, instead, raising
-from tests.unit.shard.log import COMMIT_SECONDS
+from tests.unit.shard.log import COMMIT_SECONDS, RepliesInMemory
 from tests.unit.shard.stage import ACCOUNT, EPOCH, NAMES, SHARD, WAITS, Stage
 
 TOPIC = NAMES.commands("company")
@@ -624,6 +624,49 @@ async def test_a_fault_of_our_own_before_any_call_is_internal_and_the_next_comma
     first, second = stage.replied()
     assert (first.code, first.value["error"]["retryable"], second.status) == ("internal", True, "succeeded")
     assert [type(problem) for problem in stage.unexpected] == [KeyError]
+
+
+async def test_an_answer_that_cannot_be_written_is_internal_and_the_next_command_goes_on(stage: Stage) -> None:
+    stage.copper.keep("company", 7, name="Tideglass")
+    stage.copper.script["execute"].append(instead({"id": 7, "date_modified": EPOCH, "name": object()}))
+    async with stage.at_work(stage.executing()):
+        stage.send("get", record_id=7)
+        stage.send("get", record_id=7)
+        await stage.until(lambda: len(stage.replied()) == 2)
+    first, second = stage.replied()
+    assert (first.code, second.status) == ("internal", "succeeded")
+    assert len(stage.unexpected) == 1
+
+
+async def test_an_effect_whose_answer_cannot_be_written_is_unknown(stage: Stage) -> None:
+    stage.copper.script["execute"].append(instead({"id": 7, "date_modified": EPOCH, "name": object()}))
+    async with stage.at_work(stage.executing()):
+        stage.send("create", data={"name": "Tideglass"}, command_id="c-1")
+        await stage.until(stage.replied)
+    assert stage.replied()[0].status == "unknown"
+    assert _journaled(stage, "c-1") == ["attempt", "done"]
+
+
+async def test_what_cannot_be_answered_at_all_is_left_behind(stage: Stage) -> None:
+    stage.replies = Unanswerable()
+    async with stage.at_work(stage.executing()):
+        stage.send("get", record_id=7)
+        stage.send("no-such-action")
+        await stage.until(lambda: stage.log.of(NAMES.cursors) and len(stage.unexpected) == 4)
+        await stage.until(lambda: next_command(stage) == 2)
+    assert stage.replied() == []
+
+
+class Unanswerable(RepliesInMemory):
+    """A bug where reply addresses are looked up."""
+
+    async def partitions(self, topic: str) -> int | None:
+        raise KeyError(topic)
+
+
+def next_command(stage: Stage) -> int:
+    """Where a restart would begin to read commands."""
+    return stage.executing().positions()[TOPIC]
 
 
 async def test_a_fault_of_our_own_after_the_attempt_is_unknown_and_remembered(stage: Stage) -> None:
