@@ -9,7 +9,7 @@ import time
 from collections import Counter, defaultdict
 
 from bridge.app.webhooks import subscribing
-from bridge.app.world import FOLLOWED, World
+from bridge.app.world import FOLLOWED, World, enabled
 from bridge.contract.events import Change, ChangeClass
 from bridge.contract.sharding import shard_of
 from bridge.copper.entities import ENTITIES
@@ -50,7 +50,7 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
     mine = [name for name in world.accounts if shard_of(name, settings.topics.partitions) == shard]
     for name in mine:
         world.accounts[name].take_over()
-    followed = _followed(settings)
+    followed = enabled(settings)
     wake_snapshot = {(name, entity): asyncio.Event() for name in mine for entity in followed}
     polling: list[Flow] = []
     for (name, entity), asked in wake_snapshot.items():
@@ -106,15 +106,11 @@ def _fields(settings: Settings) -> dict[str, FieldPolicy]:
     return {entity: policy for entity, policy in policies.items() if policy != FieldPolicy(key=secret)}
 
 
-def _followed(settings: Settings) -> list[str]:
-    return [entity for entity in FOLLOWED if settings.events.of(entity).enabled]
-
-
 def _swept(settings: Settings, account: str, overlap: int) -> Swept:
     events = settings.events
     return Swept(
         account=account,
-        entities=_followed(settings),
+        entities=enabled(settings),
         every=events.sweep_every.total_seconds(),
         index_lag=settings.copper.index_lag.total_seconds(),
         overlap=overlap,

@@ -20,7 +20,7 @@ from bridge.app.observing import Observing, stray
 from bridge.app.shards import Shards
 from bridge.app.status import status
 from bridge.app.webhooks import digests
-from bridge.app.world import FOLLOWED, World
+from bridge.app.world import World, enabled
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames, topic_specs
 from bridge.copper.budgeting import Allowance
@@ -251,7 +251,7 @@ def _status(world: World, shards: Shards) -> Mapping[str, Any]:
         opened=shards.open,
         partitions=settings.topics.partitions,
         accounts=world.accounts,
-        entities=[entity for entity in FOLLOWED if settings.events.of(entity).enabled],
+        entities=enabled(settings),
         limit=settings.copper.requests_per_minute,
         observing=world.observing,
     )

@@ -17,6 +17,11 @@ from bridge.settings import Settings
 FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
 
 
+def enabled(settings: Settings) -> list[str]:
+    """The entities that are followed by these settings."""
+    return [entity for entity in FOLLOWED if settings.events.of(entity).enabled]
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What all shards share."""
