@@ -94,8 +94,6 @@ class Observing:
             self._metrics.events.labels(entity, verdict.kind, via).inc()
             if verdict.change_class is not None:
                 self._metrics.updates.labels(entity, verdict.change_class).inc()
-            if via is Via.DEEP:
-                self._metrics.late_seconds.labels(entity).observe(max(0.0, time.time() - verdict.happened_s))
         else:
             self._metrics.sightings.labels(entity, verdict).inc()
             if verdict is Reason.TOO_LARGE:
@@ -106,7 +104,9 @@ class Observing:
         trouble = scanned.trouble
         if scanned.late:
             about = {"account": polled.account, "entity": polled.entity}
-            logs.warning(Event.DEEP_CAUGHT, **about, count=scanned.late, latest_s=round(scanned.late_s))
+            logs.warning(Event.DEEP_CAUGHT, **about, count=len(scanned.late), latest_s=round(max(scanned.late)))
+        for age in scanned.late:
+            self._metrics.late_seconds.labels(polled.entity).observe(age)
         outcome = "ok" if trouble is None else trouble.why.value
         self._metrics.scans.labels(polled.entity, outcome).inc()
         which = (polled.account, polled.entity)

@@ -41,11 +41,10 @@ class Polled:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """How a scan ended: `trouble` is what stopped it. `late` counts what only the deep pass found, `late_s` how old."""
+    """How a scan ended: `trouble` is what stopped it, `late` the ages of what only a deep pass could find, seconds."""
 
     trouble: Trouble | None = None
-    late: int = 0
-    late_s: float = 0.0
+    late: tuple[float, ...] = ()
 
 
 class Polling:
@@ -135,10 +134,15 @@ class Polling:
         draft.add(watermark_record(watermark, publishing.names, publishing.shard))
 
     async def _deep(self, cursor: ScanCursor) -> Scanned:
-        """Read an hour back. It never moves the cursor: what it finds was late, and that is counted."""
+        """Read an hour back, after the live scan. It never moves the cursor.
+
+        What it finds below the next live scan's bound was late: no other scan would have found it.
+        """
         lower = max(0, cursor.lower + self._polled.overlap - DEEP_SECONDS)
         scan = ascending(Stamp.MODIFIED, lower) if self._polled.filtered else descending(lower)
         after = After(cursor.followed_since, lambda _draft: None)
         done = await self._scanning.read(scan, Lane.CHECKS, Via.DEEP, lambda _page, _following, _done: after)
-        self._deep_at = int(self._publishing.clock())
-        return Scanned(late=done.published, late_s=done.latest_s)
+        now = self._publishing.clock()
+        self._deep_at = int(now)
+        moved = read_scan(self._publishing.memory.known, self._polled.account, self._polled.entity) or cursor
+        return Scanned(late=tuple(now - at for at in done.published if at < moved.lower))

@@ -31,10 +31,8 @@ class Read:
     claimed: int | None = None
     """X-PW-TOTAL of the first page."""
     pages: int = 0
-    published: int = 0
-    """Changes that this scan was the first to see."""
-    latest_s: float = 0.0
-    """How long before it was seen the oldest of them had been made, seconds."""
+    published: list[float] = field(default_factory=list)
+    """When the changes were made that this scan was the first to see, Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +131,7 @@ class Scanning:
                 if verdict is Reason.DOUBTFUL:
                     doubtful.append(record["id"])
                 elif not isinstance(verdict, Reason):
-                    done.published += 1
-                    done.latest_s = max(done.latest_s, publishing.clock() - verdict.happened_s)
+                    done.published.append(verdict.happened_s)
             if judged.save and not doubtful:
                 judged.after.write(draft)
             return doubtful

@@ -61,7 +61,6 @@ def test_every_verdict_by_every_way_is_counted(observing: Observing) -> None:
             observing.judged("company", via, verdict)
     assert len(_labels(observing.registry, "events_published")) == len(Via) * len(Kind)
     assert {each["reason"] for each in _labels(observing.registry, "sightings_without_event")} == set(Reason)
-    assert _labels(observing.registry, "late_by_seconds") == [{"entity": "company"}]
 
 
 def test_every_way_of_ending_and_committing_is_counted(
@@ -174,9 +173,10 @@ def test_the_rest_of_what_parts_tell_is_taken_too(observing: Observing, capsys: 
 def test_what_only_a_deep_pass_found_is_told_with_its_age(
     observing: Observing, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    observing.polled(POLLED, Scanned(late=2, late_s=721.4))
+    observing.polled(POLLED, Scanned(late=(300.0, 721.4)))
     (line,) = _lines(capsys)
     assert (line["event"], line["count"], line["latest_s"]) == ("deep.caught", 2, 721)
+    assert _labels(observing.registry, "late_by_seconds") == [{"entity": POLLED.entity}]
 
 
 def test_every_announcement_has_its_line_and_a_mass_delete_is_an_error(
