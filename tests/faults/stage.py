@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -87,9 +88,16 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    servers: str, instance: str, directory: Path, *, replicas: int, accounts: int, seed: int
+    servers: str,
+    instance: str,
+    directory: Path,
+    *,
+    replicas: int,
+    accounts: int,
+    seed: int,
+    events: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncGenerator[Stage]:
-    """Set up everything but the bridge's own start; afterwards no process is left."""
+    """Set up everything but the bridge's own start; afterwards no process is left. `events` are further settings."""
     names = TopicNames(instance)
     wanted = _one_per_shard(accounts)
     doubles = [DoubleAccount(name, f"key-of-{name}", f"ops@{name}.example") for name in wanted]
@@ -101,6 +109,7 @@ async def stage(
         copper.fault(Fault("slow", seconds=ANSWER_S, times=None))
         port, *ports = free_ports(1 + 2 * replicas)
         common = _settings(servers, instance, copper, doubles, port)
+        common["events"] |= events
         secrets = {f"BRIDGE_ACCOUNTS__{d.name.replace('-', '_').upper()}__API_KEY": d.api_key for d in doubles}
         environ = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")} | secrets
         members = [_member(common, number) for number in range(replicas)]
