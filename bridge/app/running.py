@@ -114,13 +114,19 @@ async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Runn
                 door.port,
                 most=door.max_connections,
                 refused=world.observing.turned_away,
+                unexpected=world.observing.unexpected,
             )
         )
         page = internal(
             world.observing.registry, ready=lambda: _ready(world, shards), status=lambda: _status(world, shards)
         )
         internal_port = await stack.enter_async_context(
-            listening(page, settings.server.internal.host, settings.server.internal.port)
+            listening(
+                page,
+                settings.server.internal.host,
+                settings.server.internal.port,
+                unexpected=world.observing.unexpected,
+            )
         )
         work = asyncio.create_task(_work(world, shards, ready, stop))
         try:

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 KEEPALIVE_SECONDS = 15.0
 """aiohttp's own default for AppRunner is an hour."""
@@ -22,15 +23,18 @@ async def listening(
     most: int | None = None,
     refused: Callable[[], None] = lambda: None,
     keepalive: float = KEEPALIVE_SECONDS,
+    unexpected: Callable[[BaseException], None] = lambda _problem: None,
 ) -> AsyncIterator[int]:
     """Serve the application while the context lasts; gives the port in use (0 asks for a free one).
 
     No more than `most` connections are held at once: further ones are closed as they come, and `refused` is told of
     each. A connection that is idle, or whose headers do not come to an end, is closed after `keepalive` seconds.
+    `unexpected` is told of an error of our own, which is answered with 500.
     """
     runner = web.AppRunner(
         app,
         access_log=None,
+        logger=_logger(unexpected),
         keepalive_timeout=keepalive,
         lingering_time=LINGER_SECONDS,
         auto_decompress=False,
@@ -45,6 +49,30 @@ async def listening(
         if listener is not None:
             listener.close()
         await runner.cleanup()
+
+
+def _logger(unexpected: Callable[[BaseException], None]) -> logging.Logger:
+    """What aiohttp is to tell errors to.
+
+    Its own logger would print them with their traceback, and of a malformed request the malformed line, which may be a
+    secret or somebody's data.
+    """
+    logger = logging.Logger("bridge.web")  # noqa: LOG001 - its own, or every port would tell all the others
+    logger.addHandler(_Told(unexpected))
+    return logger
+
+
+class _Told(logging.Handler):
+    """Passes errors of our own on, and nothing that a stranger has caused."""
+
+    def __init__(self, unexpected: Callable[[BaseException], None]) -> None:
+        super().__init__()
+        self._unexpected = unexpected
+
+    def emit(self, record: logging.LogRecord) -> None:
+        problem = record.exc_info[1] if record.exc_info else None
+        if problem is not None and not isinstance(problem, http_exceptions.HttpProcessingError | ConnectionError):
+            self._unexpected(problem)
 
 
 def _door(runner: web.AppRunner, most: int | None, refused: Callable[[], None]) -> Callable[[], asyncio.BaseProtocol]:
