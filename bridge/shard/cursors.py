@@ -84,6 +84,11 @@ def read_scan(view: View, account: str, entity: str) -> ScanCursor | None:
     )
 
 
+def fields_key(entity: str) -> str:
+    """The key of what is kept of the field policy of an entity."""
+    return f"fields/{entity}"
+
+
 def following_since(view: View, account: str, entity: str, asked: float) -> int:
     """Since when changes are followed. Before the first snapshot has begun that is now, when Copper was asked."""
     cursor = read_scan(view, account, entity)

@@ -1,12 +1,13 @@
 """Field policy: what is denied or hashed leaves in no form, whatever the record is like."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.policy.fields import ALWAYS, FieldPolicy
+from bridge.policy.fields import ALWAYS, FieldPolicy, one_version
 
 KEY = b"a key of the deployment"
 RECORD = {
@@ -122,3 +123,38 @@ def test_no_text_of_a_ruled_field_is_left_anywhere(ruled: list[str], deny: bool,
     shown = policy(deny=ruled).apply(record) if deny else policy(hashed=ruled).apply(record)
     assert CANARY.encode() in orjson.dumps(record)
     assert CANARY.encode() not in orjson.dumps(shown)
+
+
+@given(st.none() | lists, lists, lists, st.none() | lists, lists, lists, st.booleans())
+def test_forms_of_one_version_are_known_as_such_whatever_the_two_policies(
+    allow: list[str] | None,
+    deny: list[str],
+    hashed: list[str],
+    later_allow: list[str] | None,
+    later_deny: list[str],
+    later_hashed: list[str],
+    rekeyed: bool,
+) -> None:
+    old = policy(allow=allow, deny=deny, hashed=hashed)
+    new = policy(allow=later_allow, deny=later_deny, hashed=later_hashed)
+    new = replace(new, key=b"another") if rekeyed else new
+    assert one_version(new.apply(old.apply(RECORD)), new.apply(RECORD))
+    assert (old.mark == new.mark) == (old == new)
+
+
+def test_another_value_that_both_policies_show_is_another_version() -> None:
+    old, new = policy(deny=["details", "custom_fields.2"]), policy(hashed=["interaction_count"])
+    edits: list[dict[str, Any]] = [
+        {"name": "Mara Reed"},
+        {"emails": []},
+        {"emails": [{"email": "m@tideglass.example", "category": "work"}]},
+        {"emails": [{"email": "mara@tideglass.example"}]},
+        {"custom_fields": [{"custom_field_definition_id": 1, "value": "other"}]},
+    ]
+    for edit in edits:
+        assert not one_version(old.apply(RECORD), new.apply({**RECORD, **edit}))
+    assert one_version(old.apply(RECORD), new.apply({**RECORD, "details": "shown only now"}))
+
+
+def test_custom_fields_are_left_as_they_are_by_a_policy_that_says_nothing_of_them() -> None:
+    assert policy(deny=["name"]).apply({"id": 1, "custom_fields": None}) == {"id": 1, "custom_fields": None}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import orjson
 from bridge.contract.announcements import Announcement
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.commands import Command, Malformed, encode
-from bridge.contract.events import Change
+from bridge.contract.events import Change, ChangeClass
 from bridge.contract.failures import Code
 from bridge.contract.notices import Notice, notice_record
 from bridge.contract.records import Headers, Incoming, Outgoing, Position
@@ -21,6 +21,7 @@ from bridge.contract.replies import Reply
 from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
 from bridge.policy.changes import Verdict
+from bridge.policy.fields import FieldPolicy
 from bridge.policy.sessions import Ending
 from bridge.policy.settling import Waits
 from bridge.policy.sightings import Trouble, Via
@@ -128,6 +129,8 @@ class Stage:
         self.held: Held | None = None
         self.sweep_asked = asyncio.Event()
         self.snapshot_asked = asyncio.Event()
+        self.fields: Mapping[str, FieldPolicy] = {}
+        self.dropped: Collection[ChangeClass] = ()
         self.opened = 0
         self.ended: list[tuple[Ending, str, float]] = []
         """How each session ended, and when, loop time."""
@@ -140,7 +143,7 @@ class Stage:
             if isinstance(verdict, Change):
                 self.tally[via.value] += 1
 
-        return Publishing(self.memory, NAMES, SHARD, self.clock, observe)
+        return Publishing(self.memory, NAMES, SHARD, self.clock, observe, self.dropped, self.fields)
 
     def executing(
         self,
