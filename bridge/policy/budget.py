@@ -21,7 +21,7 @@ from bridge.policy.sightings import Lane
 
 WINDOW_SECONDS = 60.0
 BURST = 10.0
-SHARES = MappingProxyType({Lane.COMMANDS: 50, Lane.POLLS: 35, Lane.CHECKS: 9, Lane.SNAPSHOTS: 3, Lane.SWEEPS: 3})
+SHARES = MappingProxyType({Lane.COMMANDS: 50, Lane.POLLS: 35, Lane.CHECKS: 7, Lane.SNAPSHOTS: 5, Lane.SWEEPS: 3})
 CUT = 0.7
 """What a 429 leaves of the pace."""
 CUT_SECONDS = 1.0

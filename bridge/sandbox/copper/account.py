@@ -11,7 +11,7 @@ from hmac import compare_digest
 from random import Random
 from typing import Any
 
-from bridge.sandbox.copper import activities, shaping, writing
+from bridge.sandbox.copper import activities, shaping, special, writing
 from bridge.sandbox.copper.entities import ACTIVITY, ENTITIES, Record
 from bridge.sandbox.copper.knobs import DoubleAccount, Knobs
 from bridge.sandbox.copper.limits import Window
@@ -60,6 +60,18 @@ class Account:
         self.config.revoked = False
         self.config.api_key = api_key or self.config.api_key
 
+    def hide(self, entity: str, *record_ids: int) -> None:
+        """Take records out of the API user's sight, as team permissions do."""
+        self.store.hidden.update((entity, record_id) for record_id in record_ids)
+
+    def show(self) -> None:
+        """Let the user see everything again."""
+        self.store.hidden.clear()
+
+    def sign_in_as(self, user_id: int) -> None:
+        """The credentials belong to another user from now on."""
+        self.reference.users[0] = {**self.reference.users[0], "id": user_id}
+
     def create(self, entity: str, attributes: Mapping[str, Any]) -> Record:
         """Someone creates a record.
 
@@ -87,6 +99,10 @@ class Account:
     def merge(self, entity: str, winner_id: int, *loser_ids: int) -> Record:
         """Someone merges duplicates: the losers are deleted."""
         return writing.merge(self.store, entity, winner_id, loser_ids)
+
+    def convert(self, lead_id: int, **details: Any) -> dict[str, Any]:
+        """Someone converts a lead; what it became."""
+        return special.convert_lead(self.store, lead_id, {"details": details})
 
     def load(self, entity: str, rows: Iterable[Mapping[str, Any]]) -> list[int]:
         """Put in records that always were there, unjudged and unnoticed; `date_*` may be given. Gives their ids."""

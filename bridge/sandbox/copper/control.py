@@ -16,6 +16,9 @@ unless told otherwise. `a` is an account's name, `e` an entity in the singular.
     PUT    /_control/accounts/a/records/e/7       someone edits it
     DELETE /_control/accounts/a/records/e/7       someone deletes it
     POST   /_control/accounts/a/load/e            [{...}, ...]: records that always were there
+    POST   /_control/accounts/a/hide/e            {"ids": [7, 8]}: the API's user may not see them any more
+    DELETE /_control/accounts/a/hide              and sees everything again
+    POST   /_control/accounts/a/user              {"id": 7}: the credentials belong to that user from now on
     POST   /_control/accounts/a/merge/e           {"winner": 7, "losers": [8, 9]}
     GET    /_control/accounts/a/effects?since=n   everything that became true after effect n
     GET    /_control/accounts/a/calls?since=n     calls after call n, and the most in any minute
@@ -121,6 +124,21 @@ def _delete(_: "CopperDouble", order: Order) -> Any:
     return {"id": order.id, "is_deleted": True}
 
 
+def _hide(_: "CopperDouble", order: Order) -> Any:
+    order.account.hide(order.entity, *order.body["ids"])
+    return {"hidden": len(order.body["ids"])}
+
+
+def _show(_: "CopperDouble", order: Order) -> Any:
+    order.account.show()
+    return {"hidden": 0}
+
+
+def _user(_: "CopperDouble", order: Order) -> Any:
+    order.account.sign_in_as(int(order.body["id"]))
+    return {"id": order.body["id"]}
+
+
 def _effects(_: "CopperDouble", order: Order) -> Any:
     return [asdict(effect) for effect in order.account.effects[order.since :]]
 
@@ -188,6 +206,9 @@ ORDERS: tuple[tuple[str, str, Work], ...] = (
         "/accounts/{a}/merge/{e}",
         lambda _, order: order.account.merge(order.entity, order.body["winner"], *order.body["losers"]),
     ),
+    ("POST", "/accounts/{a}/hide/{e}", _hide),
+    ("DELETE", "/accounts/{a}/hide", _show),
+    ("POST", "/accounts/{a}/user", _user),
     ("GET", "/accounts/{a}/effects", _effects),
     ("GET", "/accounts/{a}/calls", _calls),
     ("GET", "/accounts/{a}/deliveries", _deliveries),

@@ -35,8 +35,15 @@ class Asked:
 
     @property
     def ref(self) -> tuple[str, int]:
-        """Entity and id of the path."""
-        return self.entity.name, self.id
+        """Entity and id of the path.
+
+        Raises:
+            Refusal: 404 for a record that the user may not see.
+        """
+        named = (self.entity.name, self.id)
+        if named in self.account.store.hidden:
+            raise not_found()
+        return named
 
     @property
     def computed(self) -> bool:

@@ -89,10 +89,11 @@ def read(entity: Entity, body: Mapping[str, Any], *, everywhere: bool) -> Query:
 def rows(store: Store, entity: Entity, query: Query) -> tuple[list[Record], int]:
     """The records of one page and how many match in all."""
     index = store.visible(entity.name)
+    unseen = any(kind == entity.name for kind, _ in store.hidden)
     start = (query.page - 1) * query.size
     count = max(0, min(query.size, store.knobs.search_depth - start))
     elsewhere = any(query.ranges[stamp] != (None, None) for stamp in STAMPS if stamp != query.sort_by)
-    if query.sort_by in STAMPS and not query.others and not elsewhere:
+    if query.sort_by in STAMPS and not query.others and not elsewhere and not unseen:
         ties = store.random if store.knobs.unstable_ties else None
         bounds = index.between(query.sort_by, *query.ranges[query.sort_by])
         ids = window(
@@ -110,7 +111,9 @@ def rows(store: Store, entity: Entity, query: Query) -> tuple[list[Record], int]
 def matches(store: Store, entity: str, query: Query) -> list[Record]:
     """Every record in the index that a query asks for, in no order."""
     tests = [filter_of(entity, name).test(value, store) for name, value in query.others.items() if name != "ids"]
-    return [record for record in _candidates(store.visible(entity), query) if all(test(record) for test in tests)]
+    candidates = _candidates(store.visible(entity), query)
+    seen = [record for record in candidates if (entity, record["id"]) not in store.hidden]
+    return [record for record in seen if all(test(record) for test in tests)]
 
 
 def _candidates(index: Index, query: Query) -> list[Record]:

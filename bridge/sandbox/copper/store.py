@@ -54,6 +54,8 @@ class Store:
         self.indexes = {name: Index() for name in ENTITIES}
         self.links: dict[Ref, set[Ref]] = {}
         self.unique: dict[tuple[str, str], int] = {}
+        self.hidden: set[Ref] = set()
+        """What the API's user may not see, by team permissions: neither by id nor in search, and without a word."""
         self.enrichments: list[tuple[float, Ref]] = []
         """What Copper will add to fresh records, and when; a heap."""
         self._versions: dict[Ref, int] = {}

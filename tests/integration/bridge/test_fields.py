@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bridge.sandbox.copper import CopperDouble
 from tests.integration.bridge.stage import stage
 
 DENIED, HASHED = "canary-denied", "canary-hashed"
@@ -13,13 +14,17 @@ def _person(number: int) -> dict[str, object]:
     return {"name": f"{HASHED}-{number}", "details": f"{DENIED}-{number}", "emails": emails}
 
 
+def _furnish(copper: CopperDouble) -> None:
+    copper.account("acme").create("person", _person(1))
+
+
 async def test_denied_and_hashed_values_are_on_no_topic_of_the_bridge(bootstrap_servers: str, tmp_path: Path) -> None:
     events = {"poll_every": "1s", "person": {"fields": POLICY}, "hash_key": "a key of the test's own, long enough"}
     async with stage(
         bootstrap_servers,
         tmp_path,
         ["acme"],
-        before=lambda copper: copper.account("acme").create("person", _person(1)) and None,
+        before=_furnish,
         events=events,
     ) as play:
         polled = play.account("acme").create("person", _person(2))["id"]

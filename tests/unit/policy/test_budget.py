@@ -106,11 +106,11 @@ def test_lanes_share_by_weight_what_is_granted() -> None:
     assert shares(set(Lane)) == {
         Lane.COMMANDS: 500,
         Lane.POLLS: 350,
-        Lane.CHECKS: 90,
-        Lane.SNAPSHOTS: 30,
+        Lane.CHECKS: 70,
+        Lane.SNAPSHOTS: 50,
         Lane.SWEEPS: 30,
     }
-    assert shares({Lane.POLLS, Lane.CHECKS})[Lane.POLLS] == 795
+    assert shares({Lane.POLLS, Lane.CHECKS})[Lane.POLLS] == 833
 
 
 def test_a_lane_that_is_alone_takes_all() -> None:
