@@ -191,8 +191,8 @@ class EventsSettings(Group):
     """For tasks."""
     project: EntityEvents = EntityEvents()
     """For projects."""
-    hash_key: SecretStr | None = Field(default=None, validate_default=True)
-    """What hashes of fields are keyed with; needed with any `fields.hash`. From the environment or a secret file."""
+    hash_key: Secret | None = Field(default=None, validate_default=True)
+    """Keys the hashes of `fields.hash`; 16 characters or more. From the environment or a secret file."""
 
     @field_validator("company", "person", "lead", "opportunity", "task", "project")
     @classmethod

@@ -204,6 +204,11 @@ def way_out(file: str) -> str:
         ),
         ("events: {lead: {fields: {hash: [id]}}}", 'events.lead: fields: "id" is always kept'),
         ("events: {lead: {fields: {hash: [name]}}}", "events.hash_key: is required with fields.hash"),
+        ("events: {hash_key: ''}", "events.hash_key: must have 16 characters or more"),
+        (
+            "events: {lead: {fields: {allow: [custom_fields.x]}}}",
+            'events.lead: fields: "custom_fields.x" is no field of it, did you mean "custom_fields"?',
+        ),
         ("webhooks: {secret: canary}", "webhooks.secret: must have 16 characters or more"),
         ("webhooks: {accept: [a-good-long-canary, canary]}", "webhooks.accept: must have 16 characters or more"),
         ("instance: {x: 1}", "instance: must be text"),
@@ -239,6 +244,17 @@ def test_a_plain_public_url_is_fine_on_this_computer() -> None:
     for host in ("localhost", "127.0.0.1", "[::1]"):
         settings = load(None, {}, TOKEN | {"webhooks": {"public_url": f"http://{host}:8080/"}})
         assert settings.webhooks.public_url == f"http://{host}:8080"
+
+
+def test_lists_may_be_written_with_commas() -> None:
+    told = {
+        "BRIDGE_EVENTS__DROP": "interaction, enrichment",
+        "BRIDGE_EVENTS__PERSON__FIELDS__HASH": "name,emails",
+        "BRIDGE_EVENTS__HASH_KEY": "canary" * 3,
+    }
+    events = load(None, told, TOKEN).events
+    assert (events.drop, events.person.fields.hash) == (("interaction", "enrichment"), ("name", "emails"))
+    assert "canary" not in repr(events)
 
 
 def test_no_secret_is_in_any_representation() -> None:
