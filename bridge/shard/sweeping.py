@@ -6,7 +6,7 @@ like any other sighting. Called by the shard session, one flow per account; woke
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -14,10 +14,11 @@ from bridge.contract.announcements import Announcement, announcement_record
 from bridge.contract.events import Change, Fate
 from bridge.policy import sweeps
 from bridge.policy.changes import Sighting
-from bridge.policy.sightings import Lane, Page, Record, Trouble, Via, Why
+from bridge.policy.sightings import Record, Trouble, Via
 from bridge.policy.sweeps import Brake, Held, Sweep, SweepState
+from bridge.shard.asking import Asking, SweepVoid
 from bridge.shard.cursors import following_since
-from bridge.shard.fates import lead_fates, merge_fate
+from bridge.shard.fates import merge_fate
 from bridge.shard.ports import Copper, Draft, Ledger
 from bridge.shard.publishing import Publishing
 from bridge.shard.sweep_state import news, read_sweeps, write_sweeps
@@ -26,10 +27,6 @@ T = TypeVar("T")
 
 AT_ONCE = 200
 """Ids per question: what one search takes."""
-TRIES = 6
-"""So often a call is made before the sweep is void, with pauses of 1, 2, 4, ... seconds between."""
-HOPELESS = frozenset({Why.UNAUTHORIZED, Why.FORBIDDEN, Why.FEATURE_DISABLED, Why.INVALID})
-"""Answers that asking again within a minute will not better."""
 VOID_SECONDS = 600.0
 """After a void sweep, before the next one at most."""
 
@@ -44,14 +41,6 @@ class Swept:
     index_lag: float
     overlap: int
     brake: Brake
-
-
-class SweepVoid(Exception):
-    """A call failed for good: nothing can be concluded from this sweep."""
-
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.why)
-        self.trouble = trouble
 
 
 class Sweeping:
@@ -69,7 +58,7 @@ class Sweeping:
     ) -> None:
         """`observe` is told what is announced, `holding` what is held back whenever that may have changed."""
         self._swept = swept
-        self._copper = copper
+        self._asking = Asking(copper)
         self._ledger = ledger
         self._publishing = publishing
         self._asked = asked
@@ -122,7 +111,7 @@ class Sweeping:
 
     async def _viewed(self) -> bool:
         """Look who asks; begin a sweep if none is under way. False when the deletes are held back now."""
-        viewer = await self._certain(lambda: self._copper.viewer(Lane.SWEEPS))
+        viewer = await self._asking.viewer()
 
         def change(state: SweepState, now: float) -> SweepState:
             first = state.viewer is None and state.sweep is None and state.finished_at is None
@@ -145,7 +134,7 @@ class Sweeping:
             limit=AT_ONCE,
         )
         ids = [int(key.rpartition("/")[2]) for key in keys]
-        page = await self._page(entity, ids)
+        page = await self._asking.page(entity, ids)
         records = page.records if page else ()
 
         def change(state: SweepState, now: float) -> SweepState:
@@ -157,17 +146,6 @@ class Sweeping:
             return replace(state, sweep=sweeps.answered(sweep, ids, found, after=keys[-1], now=now))
 
         await self._change(change, lambda draft: self._sight(draft, entity, records, asked_s, authoritative=False))
-
-    async def _page(self, entity: str, ids: Sequence[int]) -> Page | None:
-        """What search shows of these ids; None when there are none, or the entity has been switched off at Copper."""
-        if not ids:
-            return None
-        try:
-            return await self._certain(lambda: self._copper.by_ids(entity, ids, Lane.SWEEPS))
-        except SweepVoid as void:
-            if void.trouble.why is Why.FEATURE_DISABLED:
-                return None
-            raise
 
     async def _held(self) -> bool:
         """Hold the deletes back if there are too many."""
@@ -188,10 +166,10 @@ class Sweeping:
         asked_s = self._publishing.clock()
         there: list[Record] = []
         for record_id in ids:
-            record = await self._look(entity, record_id)
+            record = await self._asking.record(entity, record_id)
             there += [] if record is None else [record]
         gone = [each for each in ids if each not in {record["id"] for record in there}]
-        converted = await self._converted(entity, gone)
+        converted = await self._asking.conversions(entity, gone)
 
         def change(state: SweepState, _now: float) -> SweepState:
             if state.sweep != sweep:
@@ -206,20 +184,6 @@ class Sweeping:
             deleted = sum(self._delete(draft, entity, each, converted.get(each)) for each in gone)
 
         await self._change(change, publish)
-
-    async def _converted(self, entity: str, gone: Sequence[int]) -> Mapping[int, Fate | None]:
-        if entity != "lead" or not gone:
-            return {}
-        return await self._certain(lambda: lead_fates(self._copper, gone, Lane.SWEEPS))
-
-    async def _look(self, entity: str, record_id: int) -> Record | None:
-        """The record, None when it is gone."""
-
-        async def look() -> Record | Trouble | None:
-            answer = await self._copper.get(entity, record_id, Lane.SWEEPS)
-            return None if isinstance(answer, Trouble) and answer.why is Why.NOT_FOUND else answer
-
-        return await self._certain(look)
 
     def _sight(
         self, draft: Draft, entity: str, records: Sequence[Record], asked_s: float, *, authoritative: bool
@@ -277,17 +241,3 @@ class Sweeping:
         if told is not None:
             self._observe(told)
         return state
-
-    async def _certain(self, ask: Callable[[], Awaitable[T | Trouble]]) -> T:
-        """An answer, after some tries.
-
-        Raises:
-            SweepVoid: there was none.
-        """
-        failures = 0
-        while isinstance(answer := await ask(), Trouble):
-            failures += 1
-            if failures == TRIES or answer.why in HOPELESS:
-                raise SweepVoid(answer)
-            await asyncio.sleep(2.0 ** (failures - 1))
-        return answer
