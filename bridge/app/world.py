@@ -1,19 +1,28 @@
-"""What all shards of a process share, made once by `app.running`."""
+"""What all shards of a process share, and how it is made: once, by `app.running`."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from bridge.app.observing import Observing
 from bridge.contract.catalogue import CATALOGUE
-from bridge.contract.topics import TopicNames
-from bridge.copper.client import CopperAccount
+from bridge.contract.topics import TopicNames, topic_specs
+from bridge.copper.budgeting import Allowance
+from bridge.copper.client import CopperAccount, CopperConnection
+from bridge.copper.wire import ApiKey, BearerToken
 from bridge.kafka.addresses import Addresses
 from bridge.kafka.connection import Connection
+from bridge.kafka.inbox import Inbox
 from bridge.kafka.intake import Intake
 from bridge.kafka.membership import Membership
+from bridge.kafka.topics import KafkaUnreachable, cluster_id, ensure
 from bridge.kafka.watermarks import Watermarks
-from bridge.settings import Settings
+from bridge.policy.budget import Budget
+from bridge.settings import AccountSettings, Settings
+from bridge.telemetry import logs
 
+KAFKA_AGAIN_SECONDS = 2.0
 FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
 
 
@@ -37,3 +46,74 @@ class World:
     addresses: Addresses
     accounts: Mapping[str, CopperAccount]
     observing: Observing
+
+
+async def made(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbox]:
+    """The world, and the inbox for the public port; waits for Kafka. What is opened is closed with the stack.
+
+    Raises:
+        TopicsUnfit: the topics are not as they must be.
+    """
+    names = TopicNames(settings.topics.prefix)
+    observing = Observing()
+    connection = Connection(settings.kafka, settings.instance)
+    cluster = await _prepared(settings, names, connection)
+    copper = await stack.enter_async_context(
+        CopperConnection(
+            settings.copper.base_url, timeout=settings.copper.timeout.total_seconds(), observe=observing.called
+        )
+    )
+    accounts = {name: _account(copper, name, account, settings) for name, account in settings.accounts.items()}
+    inputs = [*map(names.commands, CATALOGUE.entities), names.inbox, names.control]
+    partitions = settings.topics.partitions
+    world = World(
+        settings=settings,
+        names=names,
+        cluster=cluster,
+        connection=connection,
+        watermarks=await stack.enter_async_context(Watermarks(connection)),
+        intake=Intake(connection, inputs, partitions, shown_as=f"{settings.instance}-positions"),
+        inputs=inputs,
+        membership=Membership(
+            connection,
+            group=settings.instance,
+            topic=names.cursors,
+            session_seconds=settings.kafka.session_timeout.total_seconds(),
+            member_id=settings.kafka.member_id,
+            notice=observing.owning,
+        ),
+        addresses=Addresses(connection, {spec.name: partitions for spec in topic_specs(names)}),
+        accounts=accounts,
+        observing=observing,
+    )
+    return world, await stack.enter_async_context(Inbox(connection))
+
+
+async def _prepared(settings: Settings, names: TopicNames, connection: Connection) -> str:
+    """Wait for Kafka, see to the topics; gives the cluster's id."""
+    topics = settings.topics
+    while True:
+        try:
+            if topics.manage != "off":
+                await ensure(
+                    connection,
+                    topic_specs(names),
+                    partitions=topics.partitions,
+                    replication_factor=topics.replication_factor,
+                    create=topics.manage == "create",
+                )
+            return await cluster_id(connection)
+        except KafkaUnreachable as problem:
+            logs.warning(logs.Event.KAFKA_UNREACHABLE, error=str(problem))
+            await asyncio.sleep(KAFKA_AGAIN_SECONDS)
+
+
+def _account(copper: CopperConnection, name: str, account: AccountSettings, settings: Settings) -> CopperAccount:
+    if account.access_token is not None:
+        credentials: ApiKey | BearerToken = BearerToken(account.access_token.get_secret_value())
+    elif account.api_key is not None:
+        credentials = ApiKey(account.api_key.get_secret_value(), account.user_email or "")
+    else:
+        raise ValueError("settings let no account without credentials through")
+    now = asyncio.get_running_loop().time()
+    return copper.account(name, credentials, Allowance(Budget(settings.copper.requests_per_minute, now)))
