@@ -1,5 +1,6 @@
 """A Kafka that does not answer: Copper is told to come again, and everything goes on when it is back."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -21,7 +22,7 @@ async def notify(play: Stage, session: aiohttp.ClientSession, record_id: int) ->
         "ids": [record_id],
         "type": "company",
         "event": "update",
-        "timestamp": "2027-01-04T09:12:44.000Z",
+        "timestamp": datetime.now(UTC).isoformat(),
         "subscription_id": row.id,
     }
     headers = {"Content-Type": "application/json", TOKEN_HEADER: row.headers[TOKEN_HEADER]}

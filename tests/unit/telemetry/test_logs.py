@@ -57,7 +57,7 @@ def test_no_field_of_a_line_is_made_of_pieces_or_of_an_errors_text() -> None:
         if isinstance(field.value, ast.JoinedStr) or ast.unparse(field.value).startswith(("str(", "repr("))
     ]
     assert [text for _, text in made] == ["str(problem)"]
-    assert made[0][0].startswith("running.py")
+    assert made[0][0].startswith("world.py")
 
 
 def test_the_running_bridge_tells_by_the_vocabulary_alone() -> None:
@@ -68,7 +68,7 @@ def test_the_running_bridge_tells_by_the_vocabulary_alone() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("logging.", "print", "structlog."))
     }
-    assert elsewhere == set()
+    assert elsewhere == {("ports.py", "logging.Logger")}  # which keeps aiohttp from telling anything
 
 
 @pytest.mark.parametrize(("form", "is_json"), [("json", True), ("console", False), ("auto", True)])
