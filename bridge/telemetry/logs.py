@@ -6,6 +6,7 @@ CRM data, never secrets: nothing that came from Copper or from a message is ever
 
 import logging
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -63,6 +64,24 @@ def configure(level: Level, form: Literal["auto", "console", "json"]) -> None:
     )
     # aiokafka tells of every retry and of errors that we handle and name ourselves
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def passing_on(tell: Callable[[BaseException], None]) -> logging.Logger:
+    """A logger to give to a library: `tell` gets the errors that it would print with all they hold, nobody the rest."""
+    logger = logging.Logger("bridge")  # noqa: LOG001 - its own, or whoever is given one would tell all the others
+    logger.addHandler(_PassingOn(tell))
+    return logger
+
+
+class _PassingOn(logging.Handler):
+    def __init__(self, tell: Callable[[BaseException], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        problem = record.exc_info[1] if record.exc_info else None
+        if problem is not None:
+            self._tell(problem)
 
 
 def info(event: Event, **fields: Any) -> None:

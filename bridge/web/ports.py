@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import http_exceptions, web
+
+from bridge.telemetry import logs
 
 KEEPALIVE_SECONDS = 15.0
 """aiohttp's own default for AppRunner is an hour."""
@@ -34,7 +35,8 @@ async def listening(
     runner = web.AppRunner(
         app,
         access_log=None,
-        logger=_logger(unexpected),
+        # aiohttp's own prints the malformed line of a malformed request: it may be a secret or somebody's data
+        logger=logs.passing_on(_ours(unexpected)),
         keepalive_timeout=keepalive,
         lingering_time=LINGER_SECONDS,
         auto_decompress=False,
@@ -51,28 +53,14 @@ async def listening(
         await runner.cleanup()
 
 
-def _logger(unexpected: Callable[[BaseException], None]) -> logging.Logger:
-    """What aiohttp is to tell errors to.
-
-    Its own logger would print them with their traceback, and of a malformed request the malformed line, which may be a
-    secret or somebody's data.
-    """
-    logger = logging.Logger("bridge.web")  # noqa: LOG001 - its own, or every port would tell all the others
-    logger.addHandler(_Told(unexpected))
-    return logger
-
-
-class _Told(logging.Handler):
+def _ours(unexpected: Callable[[BaseException], None]) -> Callable[[BaseException], None]:
     """Passes errors of our own on, and nothing that a stranger has caused."""
 
-    def __init__(self, unexpected: Callable[[BaseException], None]) -> None:
-        super().__init__()
-        self._unexpected = unexpected
+    def tell(problem: BaseException) -> None:
+        if not isinstance(problem, http_exceptions.HttpProcessingError | ConnectionError):
+            unexpected(problem)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        problem = record.exc_info[1] if record.exc_info else None
-        if problem is not None and not isinstance(problem, http_exceptions.HttpProcessingError | ConnectionError):
-            self._unexpected(problem)
+    return tell
 
 
 def _door(runner: web.AppRunner, most: int | None, refused: Callable[[], None]) -> Callable[[], asyncio.BaseProtocol]:
