@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -13,7 +12,7 @@ import pytest
 from bridge.copper.notifications import TOKEN_HEADER
 from bridge.sandbox.copper import Knobs
 from tests.integration.bridge.reading import repeated
-from tests.integration.bridge.stage import ENTITIES, Stage, eventually, stage
+from tests.integration.bridge.stage import ENTITIES, Stage, stage
 
 ACME, HOOLI = "acme", "hooli"
 
@@ -178,33 +177,3 @@ async def _trickle(port: int, head: bytes) -> None:
         await asyncio.wait([sending])
         writer.close()
     assert answer.startswith(b"HTTP/1.1 408")
-
-
-async def test_subscriptions_that_others_touched_are_healed_and_go_with_the_address(
-    bootstrap_servers: str, tmp_path: Path
-) -> None:
-    events: dict[str, Any] = {"poll_every": "10m"} | {entity: {"enabled": False} for entity in ENTITIES[1:]}
-    async with stage(bootstrap_servers, tmp_path, [ACME], webhooks=True, events=events) as play:
-        rows, elsewhere = play.account(ACME).subscriptions.rows, "http://127.0.0.1:9/elsewhere"
-        await play.log.one(play.names.cursors, lambda each: each.key == b"subscriptions/acme")
-        theirs = play.account(ACME).subscriptions.create(
-            {"target": elsewhere, "type": "company", "event": "new"}, now=play.copper.clock()
-        )["id"]
-        target = address(play)
-        await play.stop()
-        gone, moved, *_ = sorted(rows)
-        del rows[gone]
-        rows[moved].target = elsewhere
-
-        await play.start()
-        await eventually(lambda: sum(row.target == target for row in rows.values()) == 3)
-        assert (rows[moved].target, rows[theirs].target, gone in rows) == (target, elsewhere, False)
-        await play.log.wait(play.names.cursors, lambda each: each.key == b"subscriptions/acme", count=2)
-        for what in ("vanished", "moved"):
-            assert await play.metric("copper_bridge_webhook_subscriptions_touched_total", what=what) == 1
-
-        await play.stop()
-        silent = play.settings.webhooks.model_copy(update={"public_url": None})
-        play.settings = play.settings.model_copy(update={"webhooks": silent})
-        await play.start()
-        await eventually(lambda: [*rows] == [theirs])
