@@ -20,6 +20,8 @@ from bridge.policy.sightings import Ask, Page, Stamp
 
 LARGEST = 200
 """Rows Copper gives per page at most."""
+REACHABLE = 100_000
+"""Rows of one search that Copper gives at most, however it is paged (reference: copper-api.md §1)."""
 SETTLED = 3
 """So often an answer that fits in one page must repeat, with its total unmet, to be taken as all there is."""
 QUIET = 6
@@ -34,10 +36,14 @@ UNCOVERED = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A question of a scan. Once all pages before it are safely handed on, a new scan may start from `resume_at`."""
+    """A question of a scan. Once all pages before it are safely handed on, a new scan may start from `resume_at`.
+
+    `incomplete`: something below `resume_at` could not be shown to have been read; the new scan does not know.
+    """
 
     ask: Ask
     resume_at: int
+    incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +51,13 @@ class ScanEnd:
     """How a scan ended.
 
     `asked_at` is the first page's, Unix seconds by Copper's clock. `incomplete`: a second held more rows than fit into
-    one page, and they could not all be shown to have been read; the next scan has to look at them again.
+    one page, and they could not all be shown to have been read; the next scan has to look at them again. `unreached`:
+    the lower bound lies deeper than search reaches, no scan of this kind will come to it.
     """
 
     asked_at: int
     incomplete: bool = False
+    unreached: bool = False
 
 
 Scan = Generator[Step, Page, ScanEnd]
@@ -60,7 +68,7 @@ def next_lower(end: ScanEnd, *, lower: int, overlap: int) -> int:
     return max(lower, end.asked_at - (WIDEST if end.incomplete else overlap))
 
 
-def ascending(stamp: Stamp, lower: int, upper: int | None = None, size: int = LARGEST) -> Scan:
+def ascending(stamp: Stamp, lower: int, upper: int | None = None, size: int = LARGEST, reach: int = REACHABLE) -> Scan:
     """Read from the second `lower` upwards: leads, opportunities, tasks, projects; by `Stamp.CREATED` every entity.
 
     Only first pages are asked for, each from the last second of the one before. A record that stays as it is and is not
@@ -79,7 +87,7 @@ def ascending(stamp: Stamp, lower: int, upper: int | None = None, size: int = LA
     asked_at: int | None = None
     while asked_at is None or upper is None or at <= upper:
         floor = at if inclusive else max(0, at - 1)
-        page = yield Step(Ask(stamp, at_least=floor, at_most=upper, size=size), at)
+        page = yield Step(Ask(stamp, at_least=floor, at_most=upper, size=size), at, incomplete)
         asked_at = page.asked_at if asked_at is None else asked_at
         if _holds_all(page, size):
             break
@@ -90,12 +98,14 @@ def ascending(stamp: Stamp, lower: int, upper: int | None = None, size: int = LA
         if seconds[-1] > at:
             at = seconds[-1]
         elif floor == at or not inclusive:  # else the bound has just been proved: ask for the second by itself
-            incomplete |= not (yield from _second(stamp, floor, at, size))
+            incomplete |= not (yield from _second(stamp, floor, at, size, reach, incomplete=incomplete))
             at += 1
     return ScanEnd(asked_at, incomplete)
 
 
-def _second(stamp: Stamp, floor: int, at: int, size: int) -> Generator[Step, Page, bool]:
+def _second(
+    stamp: Stamp, floor: int, at: int, size: int, reach: int, *, incomplete: bool
+) -> Generator[Step, Page, bool]:
     """Collect the second `at`, which a page lay wholly in; tell whether it is complete.
 
     Reached has to be the first total and all its increases: rows that are edited meanwhile leave the second and lower
@@ -107,7 +117,7 @@ def _second(stamp: Stamp, floor: int, at: int, size: int) -> Generator[Step, Pag
     for width in _widths(size):
         before, number, spilled = len(known), 1, False
         while True:
-            page = yield Step(Ask(stamp, at_least=floor, at_most=until, page=number, size=width), at)
+            page = yield Step(Ask(stamp, at_least=floor, at_most=until, page=number, size=width), at, incomplete)
             known |= _ids(page)
             if page.total is not None:
                 target, total = target + max(0, page.total - total), page.total
@@ -117,6 +127,8 @@ def _second(stamp: Stamp, floor: int, at: int, size: int) -> Generator[Step, Pag
                 break
             spilled = spilled or number > 1 or len(page.records) == width
             number += 1
+            if number * width > reach:
+                break
         if number == 1 and not page.records:
             until = at + 1  # its rows have just been seen: perhaps Copper's maximum is exclusive
         quiet = quiet + 1 if len(known) == before else 0
@@ -127,14 +139,29 @@ def _second(stamp: Stamp, floor: int, at: int, size: int) -> Generator[Step, Pag
     return False
 
 
-def descending(lower: int, size: int = LARGEST) -> Scan:
+def descending(lower: int, size: int = LARGEST, reach: int = REACHABLE) -> Scan:
     """Read from the newest modification down to the second `lower`: people, companies (they have no modified filter).
 
     Windows overlap, and one counts only if its first row was modified strictly after the last row covered before it: in
     its own snapshot everything that stayed as it is and is older than that row comes after its first. So neither
     records that jump to the top nor deletes can open a gap. A second too crowded for windows to overlap is collected
-    apart.
+    apart. Without a filter to narrow it, it ends where search does.
     """
+    scan = _windows(lower, size)
+    step, asked_at = next(scan), 0
+    while step.ask.page * step.ask.size <= reach:
+        page = yield step
+        asked_at = asked_at or page.asked_at
+        try:
+            step = scan.send(page)
+        except StopIteration as stop:
+            end: ScanEnd = stop.value
+            return end
+    return ScanEnd(asked_at, unreached=True)
+
+
+def _windows(lower: int, size: int) -> Scan:
+    """Read down to `lower`, however deep that is."""
     covered, end, need, quiet, incomplete = UNCOVERED, 0, 1, 0, False
     asked_at: int | None = None
     window = (1, size)

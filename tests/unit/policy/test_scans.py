@@ -128,6 +128,46 @@ def test_a_scan_stops_at_its_upper_bound() -> None:
     assert seen == {1, 2, 3, 4, 5, 6, 21, 22, 23, 24, 25}
 
 
+@pytest.mark.parametrize("seconds", [range(100, 150), [100] * 50, [*range(100, 130), *[130] * 20]])
+def test_a_scan_downwards_tells_when_its_bound_lies_deeper_than_search_reaches(seconds: Iterable[int]) -> None:
+    everything = table(rows(*seconds))
+
+    def shallow(ask: Ask) -> Page:
+        assert ask.page * ask.size <= 20, "asked beyond what search reaches"
+        return everything(ask)
+
+    seen, end, _ = drive(descending(90, size=5, reach=20), shallow)
+    assert end.unreached
+    assert len(seen) >= 10
+    assert not drive(descending(90, size=5, reach=60), everything)[1].unreached
+
+
+def test_a_crowded_second_is_not_read_deeper_than_search_reaches() -> None:
+    everything = table(rows(*[100] * 50, 101))
+
+    def shallow(ask: Ask) -> Page:
+        assert ask.page * ask.size <= 20, "asked beyond what search reaches"
+        return everything(ask)
+
+    seen, end, _ = drive(ascending(Stamp.CREATED, 0, size=5, reach=20), shallow)
+    assert (len(seen), end.incomplete) == (21, True)
+
+
+def test_every_step_after_a_second_not_shown_to_be_whole_says_so() -> None:
+    everything = table(rows(*[100] * 10, *range(101, 120)), over=1)
+    scan = ascending(Stamp.CREATED, 0, size=3)
+    steps, ended = [next(scan)], False
+    while not ended:
+        try:
+            steps.append(scan.send(everything(steps[-1].ask)))
+        except StopIteration as stop:
+            ended = stop.value.incomplete
+    first = next(number for number, step in enumerate(steps) if step.incomplete)
+    assert all(step.incomplete for step in steps[first:])
+    assert not any(step.incomplete for step in steps if step.resume_at <= 100)
+    assert steps[first].resume_at == 101
+
+
 def test_bounds_the_wrong_way_round_are_refused() -> None:
     with pytest.raises(ValueError, match="upper bound"):
         next(ascending(Stamp.MODIFIED, 100, 99))
@@ -167,6 +207,21 @@ def test_a_scan_of_a_table_at_rest_is_complete(seconds: list[int], size: int, lo
     seen, end, _ = drive(scan, table(rows(*seconds)))
     assert seen >= {n for n, second in enumerate(seconds, 1) if second >= lower}
     assert not end.incomplete
+
+
+@given(st.lists(st.integers(100, 130), max_size=60), st.integers(2, 12), st.integers(95, 135), st.booleans())
+def test_a_scan_that_search_is_too_shallow_for_says_so(seconds: list[int], size: int, lower: int, up: bool) -> None:
+    reach = 2 * size
+    scan = ascending(Stamp.MODIFIED, lower, size=size, reach=reach) if up else descending(lower, size, reach)
+    everything = table(rows(*seconds))
+
+    def shallow(ask: Ask) -> Page:
+        assert ask.page * ask.size <= reach, "asked beyond what search reaches"
+        return everything(ask)
+
+    seen, end, _ = drive(scan, shallow)
+    missing = {n for n, second in enumerate(seconds, 1) if second >= lower} - seen
+    assert not missing or end.incomplete or end.unreached
 
 
 @given(st.integers(2, 100_000), st.integers(1, 210), st.integers(2, 200))
