@@ -56,7 +56,7 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
     for (name, entity), asked in wake_snapshot.items():
         polled, done = _polled(settings, name, entity, overlap), asyncio.Event()
         scanning = Scanning(name, entity, overlap, world.accounts[name], ledger, publishing)
-        polling.append(Polling(polled, scanning, done, tally[name, entity], observing.polled))
+        polling.append(Polling(polled, scanning, asked, done, tally[name, entity], observing.polled))
         polling.append(Snapshotting(polled, scanning, asked, done, observing.snapshot_failed, observing.snapshot))
     attempting = Attempting(
         coppers=world.accounts,

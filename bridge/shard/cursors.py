@@ -3,8 +3,9 @@
 Read by polling, noticing and executing when a session begins, written in the transactions of what they cover.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -30,6 +31,8 @@ class ScanCursor:
     """Records that the first snapshot has read."""
     calls: int = 0
     """What it has cost."""
+    incomplete: bool = False
+    """Something that it has passed could not be shown to have been read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class SnapshotCursor:
     read: int = 0
     """Records."""
     calls: int = 0
+    incomplete: bool = False
+    """Something that it has passed could not be shown to have been read."""
+
+
+T = TypeVar("T", ScanCursor, SnapshotCursor)
 
 
 def snapshot_key(account: str, entity: str) -> str:
@@ -54,7 +62,7 @@ def snapshot_key(account: str, entity: str) -> str:
 def read_snapshot(view: View, account: str, entity: str) -> SnapshotCursor | None:
     """The cursor of the snapshot that is being taken, None when there is none."""
     kept = view.cursor(snapshot_key(account, entity))
-    return None if kept is None else SnapshotCursor(kept["control_id"], kept["resume_at"], kept["read"], kept["calls"])
+    return None if kept is None else _read(SnapshotCursor, kept)
 
 
 def snapshot_record(
@@ -77,11 +85,7 @@ def position_key(topic: str) -> str:
 def read_scan(view: View, account: str, entity: str) -> ScanCursor | None:
     """The cursor of a scan, or None when the account's entity was never read."""
     kept = view.cursor(scan_key(account, entity))
-    if kept is None:
-        return None
-    return ScanCursor(
-        kept["followed_since"], kept["lower"], kept["resume_at"], kept.get("read", 0), kept.get("calls", 0)
-    )
+    return None if kept is None else _read(ScanCursor, kept)
 
 
 def fields_key(entity: str) -> str:
@@ -98,6 +102,11 @@ def following_since(view: View, account: str, entity: str, asked: float) -> int:
 def scan_record(names: TopicNames, shard: int, account: str, entity: str, cursor: ScanCursor) -> Outgoing:
     """A scan's cursor as a record."""
     return cursor_record(names, shard, scan_key(account, entity), asdict(cursor))
+
+
+def _read(kind: type[T], kept: Mapping[str, Any]) -> T:
+    """The cursor as it was written, by this version or an older one that knew fewer members."""
+    return kind(**{name: kept[name] for name in kind.__dataclass_fields__ if name in kept})
 
 
 def cursor_record(names: TopicNames, shard: int, key: str, value: dict[str, Any] | None) -> Outgoing:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from bridge.contract.watermarks import Watermark, watermark_record
 from bridge.policy.outcomes import backoff
-from bridge.policy.scans import ScanEnd, Step, ascending, descending, next_lower
+from bridge.policy.scans import REACHABLE, Scan, ScanEnd, Step, ascending, descending, next_lower
 from bridge.policy.sightings import Lane, Page, Stamp, Trouble, Via
 from bridge.shard.cursors import ScanCursor, read_scan, scan_record
 from bridge.shard.ports import Draft
@@ -37,6 +37,8 @@ class Polled:
     overlap: int
     backfill: bool
     """Publish what the first snapshot finds as created instead of as snapshot rows."""
+    reach: int = REACHABLE
+    """Rows of one search that Copper gives at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,20 @@ class Polling:
         self,
         polled: Polled,
         scanning: Scanning,
+        asked: asyncio.Event,
         followed: asyncio.Event,
         tally: Counter[str],
         observe: Callable[[Polled, Scanned], None],
     ) -> None:
         """`followed` is set when the first snapshot is done; `tally` counts events by path since the last watermark.
 
-        `observe` gets the outcome of every scan.
+        `observe` gets the outcome of every scan. When search does not reach what was modified since the last scan, this
+        clears `followed` and sets `asked`: the first snapshot is taken once more.
         """
         self._polled = polled
         self._scanning = scanning
         self._publishing = scanning.publishing
+        self._asked = asked
         self._followed = followed
         self._tally = tally
         self._observe = observe
@@ -72,12 +77,13 @@ class Polling:
 
     async def run(self) -> None:
         """Scan, wait, scan, for ever."""
-        await self._followed.wait()
         failures = 0
         clock = asyncio.get_running_loop().time
-        deep_due = clock() + self._polled.deep_every
+        deep_due: float | None = None
         while True:
+            await self._followed.wait()
             started = clock()
+            deep_due = started + self._polled.deep_every if deep_due is None else deep_due
             deep = started >= deep_due
             if deep:
                 deep_due = started + self._polled.deep_every
@@ -93,7 +99,7 @@ class Polling:
             raise LookupError("an entity is followed only when its first snapshot has left a cursor")
         try:
             await self._live(cursor)
-            return await self._deep(cursor) if deep else Scanned()
+            return await self._deep(cursor) if deep and self._followed.is_set() else Scanned()
         except ScanFailed as failed:
             return Scanned(failed.trouble)
 
@@ -108,17 +114,31 @@ class Polling:
                     told.update(+self._tally)
                     self._advance(draft, cursor, following, done, told)
 
-            return After(cursor.followed_since, write, lambda: self._tally.subtract(told))
+            def committed() -> None:
+                self._tally.subtract(told)
+                if isinstance(following, ScanEnd) and following.unreached:
+                    self._followed.clear()
+                    self._asked.set()
 
-        lower = cursor.lower
-        scan = ascending(Stamp.MODIFIED, lower) if self._polled.filtered else descending(lower)
-        await self._scanning.read(scan, Lane.POLLS, Via.POLL, progress)
+            return After(cursor.followed_since, write, committed)
+
+        await self._scanning.read(self._modified_since(cursor.lower), Lane.POLLS, Via.POLL, progress)
+
+    def _modified_since(self, lower: int) -> Scan:
+        if self._polled.filtered:
+            return ascending(Stamp.MODIFIED, lower, reach=self._polled.reach)
+        return descending(lower, reach=self._polled.reach)
 
     def _advance(self, draft: Draft, cursor: ScanCursor, end: ScanEnd, done: Read, told: Counter[str]) -> None:
-        """The next cursor, and what can be said now about what is complete."""
+        """The next cursor, and what can be said now about what is complete: nothing, if search did not reach it all."""
         polled, publishing = self._polled, self._publishing
         moved = replace(cursor, lower=next_lower(end, lower=cursor.lower, overlap=polled.overlap))
+        if end.unreached:
+            moved = replace(moved, resume_at=0, read=0, calls=0, incomplete=False)
         draft.add(scan_record(publishing.names, publishing.shard, polled.account, polled.entity, moved))
+        if end.unreached:
+            told.clear()
+            return
         swept_at = read_sweeps(publishing.memory.drafted, polled.account).finished_at
         watermark = Watermark(
             account=polled.account,
@@ -139,10 +159,13 @@ class Polling:
         What it finds below the next live scan's bound was late: no other scan would have found it.
         """
         lower = max(0, cursor.lower + self._polled.overlap - DEEP_SECONDS)
-        scan = ascending(Stamp.MODIFIED, lower) if self._polled.filtered else descending(lower)
-        after = After(cursor.followed_since, lambda _draft: None)
-        done = await self._scanning.read(scan, Lane.CHECKS, Via.DEEP, lambda _page, _following, _done: after)
+        after, done, trouble = After(cursor.followed_since, lambda _draft: None), Read(), None
+        scan = self._modified_since(lower)
+        try:
+            await self._scanning.read(scan, Lane.CHECKS, Via.DEEP, lambda _page, _following, _done: after, done=done)
+            self._deep_at = int(self._publishing.clock())
+        except ScanFailed as failed:
+            trouble = failed.trouble
         now = self._publishing.clock()
-        self._deep_at = int(now)
         moved = read_scan(self._publishing.memory.known, self._polled.account, self._polled.entity) or cursor
-        return Scanned(late=tuple(now - at for at in done.published if at < moved.lower))
+        return Scanned(trouble, tuple(now - at for at in done.published if at < moved.lower))

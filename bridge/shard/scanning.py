@@ -68,13 +68,17 @@ class Scanning:
         self._copper = copper
         self._ledger = ledger
 
-    async def read(self, scan: Scan, lane: Lane, via: Via, progress: Progress, *, again: bool = False) -> Read:
+    async def read(
+        self, scan: Scan, lane: Lane, via: Via, progress: Progress, *, again: bool = False, done: Read | None = None
+    ) -> Read:
         """Read a whole scan. With `again` what is known already is published once more, as snapshot rows.
+
+        `done` is filled and returned; who gives one has it also when the scan fails.
 
         Raises:
             ScanFailed: a page could not be had.
         """
-        done = Read()
+        done = done or Read()
         step: Step | ScanEnd = next(scan)
         while isinstance(step, Step):
             page = await self._ask(step, lane)

@@ -78,10 +78,10 @@ class Snapshotting:
 
     async def run(self) -> None:
         """Take the first snapshot, then those that are asked for, for ever."""
-        await self._persist(self._first)
-        self._followed.set()
         while True:
             self._asked.clear()
+            await self._persist(self._first)
+            self._followed.set()
             await self._persist(self._another)
             await self._asked.wait()
 
@@ -103,20 +103,27 @@ class Snapshotting:
         polled = self._polled
         cursor = read_scan(self._publishing.memory.known, polled.account, polled.entity)
         if cursor is not None and cursor.resume_at is None:
+            self._repeated = False
             return True
-        start, before = (cursor.resume_at or 0, cursor.read) if cursor else (0, 0)
-        track = _Track(polled, None, before, cursor.calls if cursor else 0)
+        start = 0 if cursor is None else cursor.resume_at or 0
+        track = _Track(polled, None, cursor)
 
         def progress(page: Page, following: Step | ScanEnd, done: Read) -> After:
             nonlocal cursor
             if cursor is None:
-                followed = 0 if polled.backfill else page.asked_at
-                cursor = ScanCursor(followed, page.asked_at - polled.overlap, 0)
-            resume_at = self._resume_at(following, start)
+                cursor = ScanCursor(0 if polled.backfill else page.asked_at, 0, 0)
+            if start == 0 and done.pages == 1 and not self._repeated:  # all is read from here on: polls begin here
+                cursor = replace(cursor, lower=page.asked_at - polled.overlap)
+            resume_at = self._resume_at(following, track)
             taken = track.page(page, done, self._publishing.clock(), following, over=resume_at is None)
             repeats = resume_at is not None and isinstance(following, ScanEnd)
-            read = before if repeats else taken.records
-            cursor = replace(cursor, resume_at=resume_at, read=read, calls=taken.calls)
+            cursor = replace(
+                cursor,
+                resume_at=resume_at,
+                read=0 if repeats else taken.records,
+                calls=taken.calls,
+                incomplete=taken.incomplete and not repeats,
+            )
             names, shard = self._publishing.names, self._publishing.shard
             record = scan_record(names, shard, polled.account, polled.entity, cursor)
             return self._after(cursor.followed_since, record, track, taken)
@@ -132,13 +139,13 @@ class Snapshotting:
         scanned = read_scan(known, polled.account, polled.entity)
         if cursor is None or scanned is None:
             return True
-        track = _Track(polled, cursor.control_id, cursor.read, cursor.calls)
+        track = _Track(polled, cursor.control_id, cursor)
 
         def progress(page: Page, following: Step | ScanEnd, done: Read) -> After:
             over = not isinstance(following, Step)
             taken = track.page(page, done, self._publishing.clock(), following, over=over)
             moved = (
-                SnapshotCursor(track.control_id or "", following.resume_at, taken.records, taken.calls)
+                SnapshotCursor(cursor.control_id, following.resume_at, taken.records, taken.calls, taken.incomplete)
                 if isinstance(following, Step)
                 else None
             )
@@ -161,26 +168,31 @@ class Snapshotting:
 
         return After(followed_since, write, lambda: self._taken(taken))
 
-    def _resume_at(self, following: Step | ScanEnd, start: int) -> int | None:
+    def _resume_at(self, following: Step | ScanEnd, track: "_Track") -> int | None:
         """Where the snapshot goes on; None when it is done. What could not be shown to be whole is read twice."""
         if isinstance(following, Step):
             return following.resume_at
-        if following.incomplete and not self._repeated:
+        if track.incomplete(following) and not self._repeated:
             self._repeated = True
-            return start
+            return 0
         return None
 
 
 class _Track:
     """Counts a snapshot's progress, and says when there is something to tell. Times are Unix seconds."""
 
-    def __init__(self, polled: Polled, control_id: str | None, read: int, calls: int) -> None:
-        self.control_id = control_id
+    def __init__(self, polled: Polled, control_id: str | None, cursor: ScanCursor | SnapshotCursor | None) -> None:
         self._polled = polled
-        self._before, self._calls = read, calls
+        self._control_id = control_id
+        self._before, self._calls = (cursor.read, cursor.calls) if cursor else (0, 0)
+        self._incomplete = cursor is not None and cursor.incomplete
         self._expected = 0
         self._pages: deque[float] = deque(maxlen=PACE_PAGES)
         self._told_at: float | None = None
+
+    def incomplete(self, following: Step | ScanEnd) -> bool:
+        """Whether anything so far, in earlier sessions too, could not be shown to have been read."""
+        return self._incomplete or following.incomplete
 
     def page(self, page: Page, done: Read, now: float, following: Step | ScanEnd, *, over: bool) -> Taken:
         """Count a page; `over` when nothing follows it."""
@@ -196,7 +208,7 @@ class _Track:
             self._calls + done.pages,
             seconds_left(self._expected - records, self._pages),
             done=over,
-            incomplete=isinstance(following, ScanEnd) and following.incomplete,
+            incomplete=self.incomplete(following),
         )
 
     def news(self, taken: Taken, now: float) -> list[Announcement]:
@@ -214,7 +226,7 @@ class _Track:
         return news
 
     def _news(self, told: Told, now: float, data: dict[str, object]) -> Announcement:
-        return Announcement(told, self._polled.account, round(now * 1000), self._polled.entity, self.control_id, data)
+        return Announcement(told, self._polled.account, round(now * 1000), self._polled.entity, self._control_id, data)
 
 
 def seconds_left(records: int, pages: "deque[float]") -> int | None:

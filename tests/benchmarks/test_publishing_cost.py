@@ -128,7 +128,7 @@ async def test_cpu_per_published_event(
                 scanned.set()
 
         first = Snapshotting(polled, scanning, asyncio.Event(), followed, lambda *_: scanned.set(), taken)
-        live = Polling(polled, scanning, followed, Counter(), lambda *_: scanned.set())
+        live = Polling(polled, scanning, asyncio.Event(), followed, Counter(), lambda *_: scanned.set())
         started = time.process_time()
         fresh = memory.known.cursor("scan/acme/lead") is None
         followed.set()

@@ -22,6 +22,7 @@ from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
 from bridge.policy.changes import Verdict
 from bridge.policy.fields import FieldPolicy
+from bridge.policy.scans import REACHABLE
 from bridge.policy.sessions import Ending
 from bridge.policy.settling import Waits
 from bridge.policy.sightings import Trouble, Via
@@ -183,9 +184,11 @@ class Stage:
         every: float = 15.0,
         deep_every: float = 300.0,
         backfill: bool = False,
+        reach: int = REACHABLE,
     ) -> "Both":
         """Snapshots and polls of one entity, as they work together."""
-        polled = Polled(ACCOUNT, entity, entity not in {"company", "person"}, every, deep_every, OVERLAP, backfill)
+        filtered = entity not in {"company", "person"}
+        polled = Polled(ACCOUNT, entity, filtered, every, deep_every, OVERLAP, backfill, reach)
         followed = asyncio.Event()
 
         def observe(_polled: Polled, scanned: Scanned) -> None:
@@ -210,7 +213,7 @@ class Stage:
                 lambda each, trouble: observe(each, Scanned(trouble)),
                 taken,
             ),
-            Polling(polled, scanning, followed, self.tally, observe),
+            Polling(polled, scanning, self.snapshot_asked, followed, self.tally, observe),
         )
 
     def noticing(self, ledger: Ledger | None = None) -> Noticing:

@@ -341,6 +341,30 @@ async def test_what_the_deep_pass_caught_is_told_with_how_late_it_was(stage: Sta
     assert 900 <= age < 1000
 
 
+async def test_what_a_deep_pass_caught_before_it_failed_is_told_all_the_same(stage: Stage) -> None:
+    """It is known from then on: no later pass would count it."""
+    late = stage.copper.keep("task", 7, name="late")
+    del stage.copper.records["task", 7]
+    await _polled(stage, 1)
+    async with stage.at_work(plain=[stage.polling("task", deep_every=900)]):
+        await asyncio.sleep(OVERLAP + 200)
+        stage.copper.records["task", 7] = late
+
+        def more(honest: Any) -> Page | Trouble:
+            call = stage.copper.calls[-1]
+            if call.lane is not Lane.CHECKS:
+                page: Page = honest()
+                return page
+            if stage.events("changes", "task"):
+                return RATE_LIMITED
+            return _page(stage, late, total=1000)
+
+        stage.copper.script["search"].extend([more] * 1000)
+        await stage.until(lambda: RATE_LIMITED in stage.scans)
+    (caught,) = [each for each in stage.scanned if each.late]
+    assert (caught.trouble, len(caught.late)) == (RATE_LIMITED, 1)
+
+
 async def test_what_a_deep_pass_sees_before_the_next_scan_would_have_is_not_late(stage: Stage) -> None:
     """An edit between the two, or one that search still held back within what the overlap allows."""
     edited = stage.copper.keep("task", 7, name="fresh")
@@ -357,3 +381,32 @@ async def test_what_a_deep_pass_sees_before_the_next_scan_would_have_is_not_late
         await stage.until(lambda: len(stage.scanned) > 2)
     assert [event["source"]["via"] for event in stage.events("changes", "task")] == ["deep"]
     assert [each.late for each in stage.scanned if each.late] == []
+
+
+# ------------------------------------------------------------------------------------- more than search reaches
+
+
+async def test_what_lies_deeper_than_search_reaches_is_read_by_a_snapshot_before_anything_is_said_to_be_complete(
+    stage: Stage,
+) -> None:
+    """So many people were edited at once that the scan downwards cannot come to where the last one began."""
+    count = 700
+    for number in range(1, count + 1):
+        stage.copper.keep("company", number, name=f"{number}")
+        stage.copper.records["company", number] |= {"date_created": EPOCH - 10_000 + number}
+    await asyncio.sleep(10 * OVERLAP)
+    async with stage.at_work(plain=[stage.polling("company", reach=400)]):
+        await stage.until(lambda: _marks(stage, "company"))
+        before, edited = len(_marks(stage, "company")), int(stage.clock())
+        for number in range(1, count + 1):
+            stage.copper.keep("company", number, name=f"{number} again")
+            await asyncio.sleep(0)
+        await stage.until(lambda: len(stage.events("updated", "company")) == count)
+        told = [mark["complete_to"] >= edited for mark in _marks(stage, "company")]
+        assert not any(told)
+        await stage.until(lambda: len(_marks(stage, "company")) > before)
+        await stage.until(lambda: _marks(stage, "company")[-1]["complete_to"] > edited)
+    updated = [event["source"]["id"] for event in stage.events("updated", "company")]
+    assert sorted(updated) == list(range(1, count + 1))
+    assert [each["type"] for each in stage.announced()].count("snapshot.completed") >= 2
+    assert stage.events("created", "company") == []

@@ -172,6 +172,36 @@ async def test_a_second_of_creation_that_cannot_be_shown_to_be_whole_is_said(sta
     assert stage.taken[-1].incomplete
 
 
+@pytest.mark.parametrize("asked", [False, True], ids=["the first one", "one that is asked for"])
+async def test_what_could_not_be_shown_to_be_whole_is_said_also_when_it_was_read_before_a_failure(
+    stage: Stage, asked: bool
+) -> None:
+    await _filled(stage, 300)
+    if asked:
+        await _followed(stage)
+        stage.ask(Asked.SNAPSHOT, "task")
+    rows = tuple({"id": number, "name": "x", "date_created": 5, "date_modified": 5} for number in range(901, 1101))
+    failed = False
+
+    def claims(honest: Any) -> Page | Trouble:
+        nonlocal failed
+        _, ask = stage.copper.calls[-1].about
+        if ask.stamp is Stamp.CREATED and (ask.at_least or 0) <= 5:
+            return Page(rows, 1000, int(stage.clock()))
+        page: Page = honest()
+        if ask.stamp is Stamp.CREATED and len(page.records) < 200 and not failed:
+            failed = True
+            return BROKEN
+        return page
+
+    stage.copper.script["search"].extend([claims] * 4000)
+    completed = 2 if asked else 1
+    async with stage.at_work(stage.controlling("task"), plain=[stage.polling("task")]):
+        await stage.until(lambda: len(_told(stage, "snapshot.completed")) == completed)
+    assert BROKEN in stage.scans
+    assert _told(stage, "snapshot.completed")[-1]["data"]["incomplete"] is True
+
+
 @pytest.mark.parametrize(
     ("records", "pages", "left"),
     [(1000, [], None), (1000, [7.0], None), (1000, [0.0, 2.0, 4.0], 10), (1, [0.0, 3.0], 3), (0, [0.0, 3.0], 0)],
