@@ -7,6 +7,7 @@ outcome is decided by `policy.outcomes` and `policy.settling`; this flow only do
 
 import asyncio
 import contextlib
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -143,13 +144,14 @@ class Executing:
     async def _end(self, record: Incoming, command: Command | Malformed) -> None:
         """Carry the command out; one whose ending cannot be written ends without it, for it must not end every session.
 
-        An error of ours in a write undoes that write alone; what is finished already has been answered.
+        An error of ours in a write undoes that write alone; what is finished already has been answered. A memory that
+        fails is nobody's poison: the session ends, and its successor carries the command out.
         """
         positions = self._positions[record.position.topic]
         for end in (self._carry_out, self._break_off):
             try:
                 await end(record, command)
-            except SessionEnded:
+            except (SessionEnded, sqlite3.Error):
                 raise
             except Exception as problem:  # noqa: BLE001 - one command's misfortune must not stop its partition
                 self._unexpected(problem)
@@ -194,7 +196,7 @@ class Executing:
     async def _attempt(self, command: Command, protect: Callable[[bool], None]) -> Outcome:
         try:
             return await self._attempting.attempt(command, protect)
-        except SessionEnded:
+        except (SessionEnded, sqlite3.Error):
             raise
         except Exception as problem:  # noqa: BLE001 - one command's misfortune must not stop its partition
             self._unexpected(problem)

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -284,6 +285,28 @@ async def test_a_memory_that_proves_damaged_at_work_is_thrown_away_and_rebuilt(s
     )
     assert stage.changelog.replayed == [{}, {}]
     assert stage.memory.known.journal("acme/c-1") == {}
+
+
+async def test_a_command_that_finds_the_memory_damaged_is_carried_out_by_the_next_session(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.copper.keep("company", 7, name="Tideglass")
+
+    async def damage() -> None:
+        if not stage.ended:
+            with sqlite3.connect(tmp_path / "shard.sqlite") as file:
+                file.execute("DROP TABLE state")
+            file.close()
+            stage.send("update", record_id=7, data={"name": "Tideglass Works"}, command_id="c-1")
+        await asyncio.Event().wait()
+
+    def flows(ledger: Ledger, fenced_at: float) -> Flows:
+        return Flows([Idle(damage)], [stage.executing(ledger, fenced_at=fenced_at)])
+
+    await _owned(stage, stage.parts(flows), stage.replied)
+    assert (stage.ended[0][0], stage.opened) == (Ending.BROKEN, 2)
+    assert [reply.status for reply in stage.replied()] == ["succeeded"]
+    assert stage.unexpected == []
 
 
 @pytest.mark.parametrize("end", [99, -1])
