@@ -133,7 +133,7 @@ class Snapshotting:
         return cursor is not None and cursor.resume_at is None
 
     async def _another(self) -> bool:
-        """A snapshot that was asked for, if one is; True when there is none to take."""
+        """A snapshot that was asked for, if one is, from where an earlier session left off."""
         polled, known = self._polled, self._publishing.memory.known
         cursor = read_snapshot(known, polled.account, polled.entity)
         scanned = read_scan(known, polled.account, polled.entity)
@@ -155,7 +155,7 @@ class Snapshotting:
 
         scan = ascending(Stamp.CREATED, cursor.resume_at)
         await self._scanning.read(scan, Lane.SNAPSHOTS, Via.SNAPSHOT, progress, again=True)
-        return False  # another may have been asked for meanwhile
+        return True
 
     def _after(self, followed_since: int, cursor: Outgoing, track: "_Track", taken: Taken) -> After:
         now = self._publishing.clock()

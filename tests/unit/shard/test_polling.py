@@ -81,6 +81,13 @@ async def test_a_snapshot_goes_on_at_the_page_where_it_stopped(stage: Stage) -> 
     assert _asks(stage)[began].at_least == cursor.resume_at - 1
     assert sorted(int(name) for _, name in _names(stage)) == list(range(1, 501))
     assert stage.scans == [RATE_LIMITED, None]
+    told = [(each["type"], each["data"]["records"]) for each in stage.announced()]
+    assert told[:2] == [("snapshot.started", 0), ("snapshot.started", cursor.read)]
+    kind, records = told[-1]
+    assert kind == "snapshot.completed"
+    assert 500 <= records <= 502, "where it goes on, pages overlap by a second or two"
+    asked = len(_asks(stage, Stamp.CREATED))
+    assert stage.announced()[-1]["data"]["calls"] == asked - 1  # one could not be had
     finished = read_scan(stage.memory.known, ACCOUNT, "task")
     assert finished is not None
     assert (finished.resume_at, finished.followed_since) == (None, cursor.followed_since)
@@ -266,6 +273,9 @@ async def test_a_snapshot_not_shown_to_be_whole_is_read_a_second_time_and_then_i
     cursor = read_scan(stage.memory.known, ACCOUNT, "task")
     assert cursor is not None
     assert (cursor.resume_at, len(firsts)) == (None, 2)
+    written = [orjson.loads(each.value or b"") for each in stage.log.of(NAMES.cursors) if each.key == KEY.encode()]
+    lowers = [each["lower"] for each in written if each["resume_at"] is not None]
+    assert set(lowers) == {lowers[0]}, "polls begin where the first reading began"
     assert stage.log.of(NAMES.state("task"))[0].position.partition == SHARD
 
 
@@ -326,6 +336,13 @@ async def test_a_watermark_names_the_last_deep_pass(stage: Stage) -> None:
     async with stage.at_work(plain=[stage.polling("task", deep_every=60)]):
         await stage.until(lambda: _marks(stage) and _marks(stage)[-1]["deep_at"])
     assert EPOCH < _marks(stage)[-1]["deep_at"] <= _marks(stage)[-1]["searched_at"] + 1
+
+
+async def test_a_watermark_names_the_last_sweep(stage: Stage) -> None:
+    stage.copper.keep("task", 1, name="one")
+    async with stage.at_work(plain=[stage.sweeping("task"), stage.polling("task")]):
+        await stage.until(lambda: _marks(stage) and _marks(stage)[-1]["swept_at"])
+    assert EPOCH < _marks(stage)[-1]["swept_at"] <= _marks(stage)[-1]["searched_at"] + 1
 
 
 async def test_what_the_deep_pass_caught_is_told_with_how_late_it_was(stage: Stage) -> None:

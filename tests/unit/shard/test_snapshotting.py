@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from bridge.contract.control import Asked
 from bridge.policy.sightings import Lane, Page, Stamp, Trouble, Why
 from bridge.shard.cursors import read_scan, read_snapshot
 from bridge.shard.snapshotting import seconds_left
-from tests.unit.shard.copper import instead
+from tests.unit.shard.copper import CALL_SECONDS, instead
 from tests.unit.shard.stage import ACCOUNT, NAMES, OVERLAP, Stage
 
 BROKEN = Trouble(Why.IN_DOUBT, "no answer in time")
@@ -49,18 +50,20 @@ async def test_a_first_snapshot_tells_how_far_it_has_come(stage: Stage) -> None:
 
 async def test_progress_is_told_now_and_then_with_the_time_that_is_left(stage: Stage) -> None:
     await _filled(stage, 1900)
-
-    def slow(honest: Any) -> Any:
-        return honest()
-
-    stage.copper.script["search"].extend([slow] * 20)
-    stage.copper.admitting.extend([0.0])
+    steady, began = stage.clock, stage.clock()
+    stage.clock = lambda: began + 2 / CALL_SECONDS * (steady() - began)  # a page takes two seconds
     async with stage.at_work(plain=[stage.polling("task")]):
         await stage.until(lambda: stage.followed)
-    told = [how_far.seconds_left for how_far in stage.taken]
-    assert told[0] is None
-    assert [each for each in told if each is not None] == sorted(each for each in told if each is not None)[::-1]
-    assert told[-1] == 0
+    left = [how_far.seconds_left for how_far in stage.taken]
+    assert (left[0], left[1:]) == (None, sorted((each for each in left if each is not None), reverse=True))
+    assert left[-1] == 0
+    started, *progress, completed = stage.announced()
+    at = [told["at_ms"] / 1000 for told in (started, *progress)]
+    assert [round(later - earlier) for earlier, later in pairwise(at)] == [6] * len(progress)
+    assert {told["type"] for told in progress} == {"snapshot.progress"}
+    assert [told["data"]["expected"] for told in progress] == [1900] * len(progress)
+    assert [0 < told["data"]["seconds_left"] < 20 for told in progress] == [True] * len(progress)
+    assert completed["data"] == {"records": 1900, "calls": len(stage.taken), "incomplete": False}
 
 
 async def test_a_snapshot_that_is_asked_for_shows_every_record_once_more_and_makes_no_change(stage: Stage) -> None:
@@ -74,6 +77,8 @@ async def test_a_snapshot_that_is_asked_for_shows_every_record_once_more_and_mak
     assert ({row["op"] for row in rows}, {row["source"]["id"] for row in rows}) == ({"r"}, set(range(1, 451)))
     assert len(stage.log.of(NAMES.state("task"))) == 450 + len(rows)
     assert stage.events("created", "task") == []
+    created = {call.lane for call in stage.copper.made("search") if call.about[1].stamp is Stamp.CREATED}
+    assert created == {Lane.SNAPSHOTS}
     assert read_snapshot(stage.memory.known, ACCOUNT, "task") is None
     kinds = [told["type"] for told in stage.announced() if told["control_id"] == "mine"]
     assert (kinds[0], kinds[1], kinds[-1]) == ("control.accepted", "snapshot.started", "snapshot.completed")
@@ -137,7 +142,10 @@ async def test_it_goes_on_after_a_restart_where_it_was(stage: Stage) -> None:
     stage.copper.calls.clear()
     async with stage.at_work(stage.controlling("task"), plain=[stage.polling("task")]):
         await stage.until(lambda: (cursor := read_snapshot(stage.memory.known, ACCOUNT, "task")) and cursor.read >= 400)
+    scans = len(stage.scans)
     async with stage.at_work(plain=[stage.polling("task")]):
+        await stage.until(lambda: len(stage.scans) > scans)
+        assert read_snapshot(stage.memory.known, ACCOUNT, "task"), "polls wait for the first snapshot only"
         await stage.until(lambda: read_snapshot(stage.memory.known, ACCOUNT, "task") is None)
     created = [ask for _, ask in stage.called("search") if ask.stamp is Stamp.CREATED]
     assert 5 <= len(created) <= 8
@@ -145,6 +153,10 @@ async def test_it_goes_on_after_a_restart_where_it_was(stage: Stage) -> None:
     assert set(rows) == set(range(1, 1001))
     (completed,) = [told for told in _told(stage, "snapshot.completed") if told["control_id"] == "mine"]
     assert completed["data"]["records"] >= 1000
+    assert len(created) - 1 <= completed["data"]["calls"] <= len(created)  # the one that was cut off counts for nothing
+    again = [told["data"]["records"] for told in _told(stage, "snapshot.started") if told["control_id"] == "mine"]
+    assert again[0] == 0
+    assert again[1] >= 400
 
 
 async def test_a_page_that_cannot_be_had_is_told_and_asked_for_again(stage: Stage) -> None:
