@@ -310,6 +310,15 @@ async def test_a_watermark_says_up_to_when_everything_has_been_published(stage: 
     assert first["complete_to"] < second["complete_to"] < third["complete_to"]
 
 
+async def test_a_watermark_claims_what_copper_claimed_of_the_whole_scan(stage: Stage) -> None:
+    await _polled(stage, 1)
+    for number in range(1, 301):
+        stage.copper.keep("task", number, name=f"{number}")
+        stage.copper.records["task", number] |= {"date_modified": int(stage.clock()) - 60 + number // 10}
+    await _polled(stage, 2)
+    assert [(mark["claimed"], mark["seen"]) for mark in _marks(stage)] == [(0, 0), (300, 300)]
+
+
 async def test_a_watermark_claims_nothing_of_a_search_that_cannot_be_bounded(stage: Stage) -> None:
     stage.copper.keep("company", 1, name="one")
     await _polled(stage, 1, "company")
@@ -406,24 +415,29 @@ async def test_what_a_deep_pass_sees_before_the_next_scan_would_have_is_not_late
 async def test_what_lies_deeper_than_search_reaches_is_read_by_a_snapshot_before_anything_is_said_to_be_complete(
     stage: Stage,
 ) -> None:
-    """So many people were edited at once that the scan downwards cannot come to where the last one began."""
-    count = 700
+    """While the bridge was away so many companies were edited that the scan downwards cannot come to all of them."""
+    count, reach = 700, 400
     for number in range(1, count + 1):
         stage.copper.keep("company", number, name=f"{number}")
         stage.copper.records["company", number] |= {"date_created": EPOCH - 10_000 + number}
     await asyncio.sleep(10 * OVERLAP)
-    async with stage.at_work(plain=[stage.polling("company", reach=400)]):
-        await stage.until(lambda: _marks(stage, "company"))
-        before, edited = len(_marks(stage, "company")), int(stage.clock())
-        for number in range(1, count + 1):
-            stage.copper.keep("company", number, name=f"{number} again")
-            await asyncio.sleep(0)
+    await _polled(stage, 1, "company", reach=reach)
+    for number in range(1, count + 1):
+        stage.copper.keep("company", number, name=f"{number} again")
+    edited = int(stage.clock())
+    await asyncio.sleep(10 * OVERLAP)
+    marks, told, called = len(_marks(stage, "company")), len(stage.announced()), len(stage.copper.calls)
+    async with stage.at_work(plain=[stage.polling("company", reach=reach, deep_every=0)]):
         await stage.until(lambda: len(stage.events("updated", "company")) == count)
-        told = [mark["complete_to"] >= edited for mark in _marks(stage, "company")]
-        assert not any(told)
-        await stage.until(lambda: len(_marks(stage, "company")) > before)
-        await stage.until(lambda: _marks(stage, "company")[-1]["complete_to"] > edited)
+        assert len(_marks(stage, "company")) == marks
+        await stage.until(lambda: len(_marks(stage, "company")) > marks)
+    mark = _marks(stage, "company")[marks]
+    assert mark["complete_to"] > edited
+    assert (mark["events"].keys(), sum(mark["events"].values())) == ({"poll", "snapshot"}, count)
     updated = [event["source"]["id"] for event in stage.events("updated", "company")]
-    assert sorted(updated) == list(range(1, count + 1))
-    assert [each["type"] for each in stage.announced()].count("snapshot.completed") >= 2
-    assert stage.events("created", "company") == []
+    assert (sorted(updated), stage.events("created", "company")) == ([*range(1, count + 1)], [])
+    (started, *_, completed) = [each for each in stage.announced()[told:] if each["type"].startswith("snapshot.")]
+    assert (started["data"]["records"], completed["data"]["records"]) == (0, count)
+    calls = stage.copper.calls[called:]
+    snapshot = [number for number, call in enumerate(calls) if call.lane is Lane.SNAPSHOTS]
+    assert Lane.CHECKS not in {call.lane for call in calls[: snapshot[-1]]}
