@@ -50,6 +50,7 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
     mine = [name for name in world.accounts if shard_of(name, settings.topics.partitions) == shard]
     for name in mine:
         world.accounts[name].take_over()
+        observing.taken_over(name)
     followed = enabled(settings)
     wake_snapshot = {(name, entity): asyncio.Event() for name in mine for entity in followed}
     polling: list[Flow] = []

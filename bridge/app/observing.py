@@ -124,6 +124,10 @@ class Observing:
         """A snapshot cannot go on for a while."""
         self.polled(polled, Scanned(trouble))
 
+    def taken_over(self, account: str) -> None:
+        """A session of ours begins with an account: what was under way may have been finished by another process."""
+        self.snapshots = {which: each for which, each in self.snapshots.items() if each.done or which[0] != account}
+
     def snapshot(self, taken: Taken) -> None:
         """A page of a snapshot has been published."""
         which = (taken.account, taken.entity)

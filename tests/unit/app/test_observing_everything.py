@@ -170,6 +170,14 @@ def test_the_rest_of_what_parts_tell_is_taken_too(observing: Observing, capsys: 
     assert "ops@" not in str(lines)
 
 
+def test_a_snapshot_that_another_process_may_have_finished_is_not_shown_as_under_way(observing: Observing) -> None:
+    for account in ("acme", "northwind"):
+        observing.snapshot(Taken(account, "company", 200, 500, 1, 7, done=False))
+    observing.snapshot(Taken("acme", "lead", 500, 500, 3, 0, done=True))
+    observing.taken_over("acme")
+    assert [*observing.snapshots] == [("northwind", "company"), ("acme", "lead")]
+
+
 def test_what_only_a_deep_pass_found_is_told_with_its_age(
     observing: Observing, capsys: pytest.CaptureFixture[str]
 ) -> None:
