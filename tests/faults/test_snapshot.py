@@ -21,7 +21,7 @@ from tests.faults.traffic import SINCE, Callers, People, producing
 from tests.faults.truth import Truth
 
 ENTITY = "task"
-SCALED, FULL = 6_000, 120_000
+SCALED, FULL = 3_000, 120_000
 PAGE = 200
 TIES = 3
 """So many records were created in one second."""

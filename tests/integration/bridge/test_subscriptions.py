@@ -74,6 +74,7 @@ async def test_an_account_that_others_have_nearly_filled_gets_what_has_room(watc
     assert await watched.metric(state, account=FULL, state="foreign") == MOST - ROOM
 
 
+@pytest.mark.nightly  # the same is shown in little by the tests of reconcile and of the flow
 async def test_what_somebody_removed_or_pointed_elsewhere_is_healed_though_all_local_state_is_lost(
     watched: Stage,
 ) -> None:

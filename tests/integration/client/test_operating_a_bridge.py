@@ -86,6 +86,7 @@ async def test_a_snapshot_on_demand_publishes_every_record_again_and_is_told_unt
     assert (await cli(play, "progress"))[2] == "no snapshot is being taken\n"
 
 
+@pytest.mark.nightly
 async def test_when_the_wait_is_over_what_was_there_has_been_published(play: Stage) -> None:
     made = play.account(ACCOUNT).create("lead", {"name": "Just made"})["id"]
     code, out, err = await cli(play, "wait", ACCOUNT, "lead", "task")
@@ -95,6 +96,7 @@ async def test_when_the_wait_is_over_what_was_there_has_been_published(play: Sta
     assert len(play.log.of(play.names.event("lead", "created"), lambda each: each.value["after"]["id"] == made)) == 1
 
 
+@pytest.mark.nightly
 async def test_a_sweep_finds_a_delete_that_nobody_told(play: Stage) -> None:
     gone = known(play)[0]
     play.account(ACCOUNT).delete("lead", gone)

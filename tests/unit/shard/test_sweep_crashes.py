@@ -19,8 +19,8 @@ from bridge.shard.sweep_state import read_sweeps
 from tests.unit.shard.endings import Endings, Manner
 from tests.unit.shard.stage import ACCOUNT, WAITS, Stage
 
-COUNT = 205
-"""Companies: two questions."""
+COUNT = 60
+"""Companies."""
 FEW, MANY, MOST = range(1, 4), range(1, 8), 5
 HIDDEN = 50
 """A company that search does not show although it is there."""
