@@ -13,7 +13,11 @@ async def _echo(shared: Stage, entity: str, reply: Message) -> Message:
     assert reply.value["status"] == "succeeded", reply.value
     told = reply.value["event_id"]
     assert told is not None
-    event = await shared.log.one(shared.names.event(entity, "changes"), lambda each: each.text("ce_id") == told)
+    source = reply.text("ce_source")  # an id is unique within its source: the accounts of this test begin at one number
+    event = await shared.log.one(
+        shared.names.event(entity, "changes"),
+        lambda each: (each.text("ce_id"), each.text("ce_source")) == (told, source),
+    )
     assert event.text("ce_causationid") == reply.text("ce_causationid") != ""
     return event
 
