@@ -9,6 +9,9 @@ import pytest
 from bridge.sandbox.copper import CopperDouble
 from tests.integration.bridge.stage import ENTITIES, Stage, eventually, stage
 
+pytestmark = pytest.mark.nightly
+"""Shown in little by the tests of the parts, in a few seconds."""
+
 ACME, FULL = "acme", "full"
 THEIRS = "https://elsewhere.example/hook"
 MOST, ROOM = 100, 4
@@ -74,7 +77,6 @@ async def test_an_account_that_others_have_nearly_filled_gets_what_has_room(watc
     assert await watched.metric(state, account=FULL, state="foreign") == MOST - ROOM
 
 
-@pytest.mark.nightly  # the same is shown in little by the tests of reconcile and of the flow
 async def test_what_somebody_removed_or_pointed_elsewhere_is_healed_though_all_local_state_is_lost(
     watched: Stage,
 ) -> None:

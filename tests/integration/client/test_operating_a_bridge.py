@@ -14,6 +14,9 @@ from bridge.sandbox.copper import CopperDouble, Knobs
 from tests.integration.bridge.reading import Message
 from tests.integration.bridge.stage import ENTITIES, Stage, stage
 
+pytestmark = pytest.mark.nightly
+"""Shown in little by the tests of the parts, in a few seconds."""
+
 PATIENCE_S = 90
 EACH = 5
 ACCOUNT = "acme"
@@ -86,7 +89,6 @@ async def test_a_snapshot_on_demand_publishes_every_record_again_and_is_told_unt
     assert (await cli(play, "progress"))[2] == "no snapshot is being taken\n"
 
 
-@pytest.mark.nightly
 async def test_when_the_wait_is_over_what_was_there_has_been_published(play: Stage) -> None:
     made = play.account(ACCOUNT).create("lead", {"name": "Just made"})["id"]
     code, out, err = await cli(play, "wait", ACCOUNT, "lead", "task")
@@ -96,7 +98,6 @@ async def test_when_the_wait_is_over_what_was_there_has_been_published(play: Sta
     assert len(play.log.of(play.names.event("lead", "created"), lambda each: each.value["after"]["id"] == made)) == 1
 
 
-@pytest.mark.nightly
 async def test_a_sweep_finds_a_delete_that_nobody_told(play: Stage) -> None:
     gone = known(play)[0]
     play.account(ACCOUNT).delete("lead", gone)
