@@ -12,7 +12,7 @@ import pytest
 from tests.faults.running import Load, Run, running
 from tests.faults.stage import SESSION_S
 
-KILLS = 20
+KILLS = 14
 STOPS = 3
 AIMED = 0.7
 """Share of kills that are aimed at what follows an answer of Copper's; the others come at any moment."""

@@ -19,7 +19,7 @@ from tests.faults.replicas import Replica
 from tests.faults.running import Load, Run, running
 from tests.faults.stage import SESSION_S, SHARDS
 
-PAUSES = 3
+PAUSES = 2
 LONG = 10
 """How much longer the nightly form is."""
 WINDOW_S = 0.005
