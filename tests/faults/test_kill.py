@@ -17,7 +17,7 @@ STOPS = 3
 AIMED = 0.7
 """Share of kills that are aimed at what follows an answer of Copper's; the others come at any moment."""
 TRANSACTION_S = 0.03
-LONG = 15
+LONG = 20
 """How much longer the nightly form is."""
 
 

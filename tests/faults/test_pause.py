@@ -20,7 +20,7 @@ from tests.faults.running import Load, Run, running
 from tests.faults.stage import SESSION_S, SHARDS
 
 PAUSES = 2
-LONG = 10
+LONG = 20
 """How much longer the nightly form is."""
 WINDOW_S = 0.005
 """About what passes from an attempt's first byte in the log to the call at Copper."""
