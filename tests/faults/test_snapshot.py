@@ -96,7 +96,7 @@ def _at_rest(account: Account, log: Log, touched: set[int]) -> bool:
     topic = log.names.state(ENTITY)
     for record_id in touched:
         value, record = log.state.get((topic, f"{account.name}/{record_id}")), account.record(ENTITY, record_id)
-        if (None if value is None else json.loads(value)["details"]) != (None if record is None else record["details"]):
+        if (None if value is None else json.loads(value)) != record:
             return False
     return True
 
