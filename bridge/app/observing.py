@@ -134,7 +134,7 @@ class Observing:
         before = self.snapshots.get(which)
         self.snapshots[which] = taken
         self._metrics.snapshot_records.labels(*which).set(taken.records)
-        self._metrics.snapshot_expected.labels(*which).set(taken.expected or 0)
+        self._metrics.snapshot_expected.labels(*which).set(taken.expected)
         fields = {"account": taken.account, "entity": taken.entity, "records": taken.records, "calls": taken.calls}
         if taken.done:
             tell = logs.warning if taken.incomplete else logs.info

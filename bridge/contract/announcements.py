@@ -24,7 +24,7 @@ class Told(StrEnum):
     CONTROL_REFUSED = "control.refused"
     """A control message cannot be carried out: `reason`."""
     SNAPSHOT_STARTED = "snapshot.started"
-    """`records` read so far, 0 unless it goes on after a restart; `expected` in all as Copper claims, or null."""
+    """`records` read so far, 0 unless it goes on after a restart; `expected` in all as Copper claims."""
     SNAPSHOT_PROGRESS = "snapshot.progress"
     """`records` read, `expected` in all, `calls` made, `seconds_left` at the present pace or null."""
     SNAPSHOT_COMPLETED = "snapshot.completed"

@@ -41,7 +41,6 @@ HEADERS_BYTES = 1024
 """What headers and framing of an ordinary record come to, near enough for the size of a group."""
 
 GROUP_BYTES = 4 * 1024 * 1024
-DRAIN_SECONDS = 10.0
 
 
 class Book(Protocol):

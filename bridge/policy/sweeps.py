@@ -50,7 +50,6 @@ class Held:
 class Sweep:
     """A sweep under way."""
 
-    begun_at: float
     control_id: str | None = None
     """The control message that asked for it, if one did."""
     only: str | None = None
@@ -107,12 +106,10 @@ def due_at(state: SweepState, *, every: float, now: float) -> float:
 
 
 def begun(
-    state: SweepState, entities: Sequence[str], *, now: float, control_id: str | None = None, only: str | None = None
+    state: SweepState, entities: Sequence[str], *, control_id: str | None = None, only: str | None = None
 ) -> SweepState:
     """A new sweep, of all `entities` or of one."""
-    return replace(
-        state, sweep=Sweep(begun_at=now, control_id=control_id, only=only, entity=only or next(iter(entities), None))
-    )
+    return replace(state, sweep=Sweep(control_id=control_id, only=only, entity=only or next(iter(entities), None)))
 
 
 def answered(sweep: Sweep, ids: Sequence[int], found: Collection[int], *, after: str, now: float) -> Sweep:
@@ -174,14 +171,14 @@ def viewed_by(state: SweepState, viewer: str, *, now: float) -> SweepState:
     return replace(state, viewer=viewer)
 
 
-def approved(state: SweepState, entities: Sequence[str], *, now: float, control_id: str) -> SweepState:
+def approved(state: SweepState, entities: Sequence[str], *, control_id: str) -> SweepState:
     """An operator says: the deletes are real; or: the new user is the right one."""
     if state.held is not None and state.held.reason is Reason.USER_CHANGED:
-        return begun(replace(state, viewer=None, held=None), entities, now=now, control_id=control_id)
+        return begun(replace(state, viewer=None, held=None), entities, control_id=control_id)
     sweep = None if state.sweep is None else replace(state.sweep, approved=True, control_id=control_id)
     return replace(state, held=None, sweep=sweep)
 
 
-def rejected(state: SweepState, entities: Sequence[str], *, now: float, control_id: str) -> SweepState:
+def rejected(state: SweepState, entities: Sequence[str], *, control_id: str) -> SweepState:
     """An operator says: nothing was deleted. What was missed is forgotten, and looked for again."""
-    return begun(replace(state, held=None), entities, now=now, control_id=control_id)
+    return begun(replace(state, held=None), entities, control_id=control_id)

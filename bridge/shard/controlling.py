@@ -144,8 +144,8 @@ class Controlling:
             return "a sweep is under way already"
         if control.entity is not None and control.entity not in self._controlled.entities:
             return f"events.{control.entity}.enabled is false: it is not followed"
-        now, entities = self._publishing.clock(), self._controlled.entities
-        state = sweeps.begun(state, entities, now=now, control_id=control.id, only=control.entity)
+        entities = self._controlled.entities
+        state = sweeps.begun(state, entities, control_id=control.id, only=control.entity)
         write_sweeps(draft, self._publishing, control.account, state)
         return Told.CONTROL_ACCEPTED, {"asked": control.asked.value}
 
@@ -159,8 +159,7 @@ class Controlling:
         before = read_sweeps(self._publishing.memory.drafted, control.account)
         if before.held is None:
             return "no deletes of this account are held back"
-        now = self._publishing.clock()
-        state = decide(before, self._controlled.entities, now=now, control_id=control.id)
+        state = decide(before, self._controlled.entities, control_id=control.id)
         write_sweeps(draft, self._publishing, control.account, state)
         if state.sweep is not None and state.sweep.approved:
             return Told.CONTROL_ACCEPTED, {"asked": control.asked.value}  # resumed when they have been published

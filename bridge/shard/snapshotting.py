@@ -37,12 +37,12 @@ PACE_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """How far a snapshot has come. `expected` is what Copper claims in all, an upper bound; None before an answer."""
+    """How far a snapshot has come. `expected` is what Copper claims in all, an upper bound."""
 
     account: str
     entity: str
     records: int
-    expected: int | None
+    expected: int
     calls: int
     seconds_left: int | None
     """At the present pace; None while there is none."""

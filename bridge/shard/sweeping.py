@@ -118,7 +118,7 @@ class Sweeping:
             state = sweeps.viewed_by(state, viewer, now=now)
             if first:
                 return replace(state, finished_at=now)  # nothing is known yet that could be missing
-            return state if state.held or state.sweep else sweeps.begun(state, self._swept.entities, now=now)
+            return state if state.held or state.sweep else sweeps.begun(state, self._swept.entities)
 
         state = await self._change(change)
         return state.held is None and state.sweep is not None

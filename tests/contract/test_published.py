@@ -12,8 +12,10 @@ import pytest
 from bridge.contract import publish
 from bridge.contract.catalogue import CATALOGUE, topics_root
 from bridge.contract.commands import Command, decode
+from bridge.contract.control import Asked
 from bridge.contract.examples import Example, examples
 from bridge.contract.records import Incoming, Position
+from bridge.contract.schemas import documents
 from bridge.contract.topics import TopicNames, topic_specs
 
 Documents = dict[str, Any]
@@ -150,3 +152,7 @@ def test_an_installed_package_reads_the_contract_that_lies_inside_it(tmp_path: P
     code = "from bridge.contract.catalogue import *; print(topics_root(), len(CATALOGUE.actions))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True)  # noqa: S603 - our own
     assert done.stdout.split() == [str(tmp_path / "bridge" / "topics"), str(len(CATALOGUE.actions))]
+
+
+def test_what_can_be_asked_is_in_the_schema_of_control_messages() -> None:
+    assert documents()["control.v1"]["properties"]["type"]["enum"] == [*Asked]

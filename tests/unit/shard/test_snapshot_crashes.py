@@ -14,18 +14,16 @@ import pytest
 
 from bridge.contract.control import Asked
 from bridge.contract.events import state_key
-from bridge.policy.sessions import Ending, SessionEnded
 from bridge.shard.cursors import read_scan, read_snapshot
-from bridge.shard.ports import Ledger
-from bridge.shard.session import Flows, own
+from bridge.shard.session import Flows
 from tests.unit.shard.endings import Endings, Manner
+from tests.unit.shard.lives import ended_everywhere, live
 from tests.unit.shard.stage import ACCOUNT, OVERLAP, Stage
 
 COUNT = 250
 """Records: two pages."""
 PAGE = 200
 PATIENCE = 3_000.0
-AFTERWARDS = 60.0
 
 
 async def _filled(folder: Path) -> Stage:
@@ -38,27 +36,10 @@ async def _filled(folder: Path) -> Stage:
 
 
 async def _live(stage: Stage, done: Callable[[], bool]) -> list[str]:
-    """Hold sessions until it is done and for a while after that, or until the process is killed.
+    def flows() -> Flows:
+        return Flows([stage.polling("task")], [stage.controlling("task")])
 
-    Gives the moments that were passed until it was done.
-    """
-    stop = asyncio.Event()
-
-    def flows(ledger: Ledger, _fenced_at: float) -> Flows:
-        stage.copper.cut_off = lambda: stage.ledger.fail(SessionEnded(Ending.IN_DOUBT, "a call was cut off"))
-        return Flows([stage.polling("task", ledger)], [stage.controlling("task")])
-
-    owning = asyncio.create_task(own(stage.parts(flows), stop))
-    await stage.until(lambda: stage.endings.dead or done(), PATIENCE)
-    moments = list(stage.endings.passed)
-    if stage.endings.dead:
-        owning.cancel()
-    else:
-        await asyncio.sleep(AFTERWARDS)
-        stop.set()
-    await asyncio.wait([owning])
-    stage.memory.close()
-    return moments
+    return await live(stage, flows, done, within=PATIENCE)
 
 
 def _followed(stage: Stage) -> bool:
@@ -120,13 +101,5 @@ def _wrong(stage: Stage, rows: int, announced: int, *, crashed: bool, asked: boo
 async def test_wherever_the_world_ends_a_snapshot_is_completed_once_and_makes_no_change(
     asked: bool, tmp_path: Path
 ) -> None:
-    wrong, moments = await _broken(tmp_path / "undisturbed", None, Manner.SESSION, asked=asked)
-    assert wrong == []
-    runs = 0
-    for nth, moment in enumerate(moments):
-        for manner in Manner:
-            runs += 1
-            found, _ = await _broken(tmp_path / f"{nth} {manner}", nth, manner, asked=asked)
-            wrong += [f"{moment} ({nth}), {manner}: {each}" for each in found]
-    print(f"{len(moments)} moments, {runs} endings, {len(wrong)} violations")
+    wrong = await ended_everywhere(lambda nth, manner: _broken(tmp_path / f"{nth} {manner}", nth, manner, asked=asked))
     assert wrong == [], "\n".join(wrong)

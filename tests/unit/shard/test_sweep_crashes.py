@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from bridge.contract.control import Asked
-from bridge.policy.sessions import Ending, SessionEnded
-from bridge.shard.ports import Ledger
-from bridge.shard.session import Flows, own
+from bridge.shard.session import Flows
 from bridge.shard.sweep_state import read_sweeps
 from tests.unit.shard.endings import Endings, Manner
+from tests.unit.shard.lives import ended_everywhere, live
 from tests.unit.shard.stage import ACCOUNT, WAITS, Stage
 
 COUNT = 60
@@ -25,32 +24,14 @@ FEW, MANY, MOST = range(1, 4), range(1, 8), 5
 HIDDEN = 50
 """A company that search does not show although it is there."""
 PATIENCE = 30_000.0
-AFTERWARDS = 60.0
 SELDOM = 1_000_000.0
 
 
 async def _life(stage: Stage, done: Callable[[], bool]) -> list[str]:
-    """Hold sessions until it is done and for a while after that, or until the process is killed.
-
-    Gives the moments that were passed until it was done.
-    """
-    stop = asyncio.Event()
-
-    def flows(_ledger: Ledger, _fenced_at: float) -> Flows:
-        stage.copper.cut_off = lambda: stage.ledger.fail(SessionEnded(Ending.IN_DOUBT, "a call was cut off"))
+    def flows() -> Flows:
         return Flows([stage.sweeping("company", every=SELDOM, most=MOST)], [stage.controlling("company")])
 
-    owning = asyncio.create_task(own(stage.parts(flows), stop))
-    await stage.until(lambda: stage.endings.dead or done(), PATIENCE)
-    moments = list(stage.endings.passed)
-    if stage.endings.dead:
-        owning.cancel()
-    else:
-        await asyncio.sleep(AFTERWARDS)
-        stop.set()
-    await asyncio.wait([owning])
-    stage.memory.close()
-    return moments
+    return await live(stage, flows, done, within=PATIENCE)
 
 
 async def _known(folder: Path) -> Stage:
@@ -111,13 +92,5 @@ def _wrong(stage: Stage, gone: set[int], *, held: bool) -> list[str]:
 async def test_wherever_the_world_ends_a_sweep_tells_each_delete_once_and_none_that_did_not_happen(
     held: bool, tmp_path: Path
 ) -> None:
-    wrong, moments = await _broken(tmp_path / "undisturbed", None, Manner.SESSION, held=held)
-    assert wrong == []
-    runs = 0
-    for nth, moment in enumerate(moments):
-        for manner in Manner:
-            runs += 1
-            found, _ = await _broken(tmp_path / f"{nth} {manner}", nth, manner, held=held)
-            wrong += [f"{moment} ({nth}), {manner}: {each}" for each in found]
-    print(f"{len(moments)} moments, {runs} endings, {len(wrong)} violations")
+    wrong = await ended_everywhere(lambda nth, manner: _broken(tmp_path / f"{nth} {manner}", nth, manner, held=held))
     assert wrong == [], "\n".join(wrong)
