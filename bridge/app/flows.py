@@ -30,6 +30,7 @@ from bridge.shard.ports import Ledger as LedgerPort
 from bridge.shard.publishing import Publishing
 from bridge.shard.scanning import Scanning
 from bridge.shard.session import Flow, Flows
+from bridge.shard.settling import Settling
 from bridge.shard.snapshotting import Snapshotting
 from bridge.shard.sweeping import Sweeping, Swept
 
@@ -45,7 +46,9 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
             tally[verdict.account, entity][via.value] += 1
 
     dropped = frozenset(map(ChangeClass, settings.events.drop))
-    publishing = Publishing(memory, world.names, shard, time.time, judged, dropped, _fields(settings))
+    publishing = Publishing(
+        memory, world.names, shard, time.time, judged, dropped, _fields(settings), observing.announced
+    )
     overlap = int(settings.copper.overlap.total_seconds())
     mine = [name for name in world.accounts if shard_of(name, settings.topics.partitions) == shard]
     for name in mine:
@@ -63,7 +66,8 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         coppers=world.accounts,
         ledger=ledger,
         publishing=publishing,
-        waits=_waits(settings),
+        settling=Settling(publishing, _waits(settings), random.random),
+        key_fields={name: settings.accounts[name].key_fields for name in mine},
         allow_delete=settings.commands.allow_delete,
         fenced_at=fenced_at,
         jitter=random.random,

@@ -37,6 +37,9 @@ class Told(StrEnum):
     """Nothing deleted is published for the account until somebody decides: `reason`, `missing`, `known`."""
     DELETES_RESUMED = "deletes.resumed"
     """Somebody decided: `decision` approved or rejected, `deleted` events published, `kept` records still there."""
+    COMMAND_SETTLED = "command.settled"
+    """A create that was answered `unknown` has come about: `command` is its id, `record_id` and `event_id` what was
+    seen of it."""
 
 
 @dataclass(frozen=True, slots=True)

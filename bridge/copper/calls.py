@@ -104,6 +104,12 @@ def leads_by_ids(ids: Sequence[int]) -> Call:
     return replace(found, body={**(found.body or {}), "include_converted_leads": True})
 
 
+def activities(parent: Mapping[str, Any], page: int) -> Call:
+    """A page of a record's activities: no order can be asked for, newest come first (reference: copper-api.md §6.1)."""
+    filters = {"parent": dict(parent), "page_number": page, "page_size": MAX_IDS}
+    return Call("POST", f"/{ENTITIES['activity'].path}/search", sightings, body=filters)
+
+
 def person_by_email(email: str) -> Call:
     """The one person of an address, or 404: addresses are unique among people (reference: copper-api.md §9.1)."""
     return Call("POST", "/people/fetch_by_email", record, body={"email": email})
@@ -112,14 +118,14 @@ def person_by_email(email: str) -> Call:
 def lead_by_email(email: str) -> Call:
     """The leads of an address: a search, for leads have no call of their own for it (reference: copper-api.md §9.2)."""
     found = matching("lead", {"field": "email", "value": email})
-    return replace(found, reading=one_or_many(found.reading))
+    return replace(found, reading=one_or_many(having_email(email)))
 
 
 def matching(entity: str, match: Mapping[str, Any]) -> Call:
     """The records that an upsert's `match` names, by a search. Raises LookupError for a field that no upsert takes."""
     value = match["value"]
     filters = _MATCHES[match["field"]](ENTITIES[entity], value) | {"page_number": 1, "page_size": MAX_IDS}
-    reading = having_email(value) if match["field"] == "email" else records
+    reading = having_email(value, sightings) if match["field"] == "email" else sightings
     return Call("POST", f"/{ENTITIES[entity].path}/search", reading, body=filters)
 
 
@@ -178,10 +184,11 @@ def _emails(entity: Entity, email: str) -> dict[str, Any]:
 
 _MATCHES: Mapping[str, Callable[[Entity, Any], dict[str, Any]]] = {
     "email": _emails,
+    "email_domain": lambda _, domain: {"email_domains": domain},
     "name": lambda _, name: {"name": name},
     "custom": lambda _, custom_field: {"custom_fields": [custom_field]},
 }
-"""Field of an upsert's match -> the search filter that means the same."""
+"""Field of an upsert's match, or one that Copper keeps unique -> the search filter that means the same."""
 
 
 def _id(command: Command) -> int:

@@ -94,6 +94,8 @@ class CopperAccount:
         self._transport = transport
         self._observe = observe
         self._clock = clock
+        self._ahead = 0.0
+        """Seconds that Copper's clock is ahead of ours."""
 
     def take_over(self) -> None:
         """Somebody else may have called for this account until now: its budget begins empty."""
@@ -137,6 +139,14 @@ class CopperAccount:
             return user
         account: Record | Trouble = await self.call(calls.account(), lane)
         return account if isinstance(account, Trouble) else viewer(user, account)
+
+    async def activities(self, parent: Mapping[str, Any], page: int, lane: Lane) -> Page | Trouble:
+        """A page of at most 200 of the activities of a record, newest first."""
+        return await self._page(calls.activities(parent, page), lane)
+
+    def now(self) -> float:
+        """Unix seconds by Copper's clock, as its latest answer told; by ours before the first."""
+        return self._clock() + self._ahead
 
     async def works(self, lane: Lane) -> Trouble | None:
         """Whether the credentials are good for anything at all: asks for the account itself."""
@@ -192,4 +202,6 @@ class CopperAccount:
         answer = decipher(call, received.status, received.headers, received.body)
         if isinstance(answer, Trouble) and answer.why is Why.RATE_LIMITED:
             self._budget.penalize(retry_after(received.headers))
+        if isinstance(answer, Answer) and answer.date is not None:
+            self._ahead = answer.date - self._clock()
         return answer, received.round_trip

@@ -73,12 +73,12 @@ def viewer(user: Mapping[str, Any], account: Mapping[str, Any]) -> str:
     return hashlib.sha256(f"{user['id']}/{','.join(teams)}/{switch}".encode()).hexdigest()[:16]
 
 
-def having_email(email: str) -> Reading:
-    """The records of that address, in any case: how exactly Copper's own filter matches is not documented (§9.2)."""
+def having_email(email: str, rows: Reading = records) -> Reading:
+    """Those of `rows` that have the address, in any case: Copper does not say how exactly its filter matches (§9.2)."""
     wanted = email.casefold()
 
     def read(value: Any) -> Any:
-        found = records(value)
+        found = rows(value)
         return found if isinstance(found, Misread) else [each for each in found if wanted in _addresses(each)]
 
     return read

@@ -68,12 +68,15 @@ _WAITS = frozenset({Why.RATE_LIMITED, Why.NOT_SENT, Why.UNAUTHORIZED})
 _DOUBTS = frozenset({Why.IN_DOUBT, Why.UNREADABLE})
 
 
-def decide(*, action: str, effect: bool, trouble: Trouble, failures: int, jitter: float) -> Decision:
+def decide(
+    *, action: str, effect: bool, trouble: Trouble, failures: int, jitter: float, doubted: bool = False
+) -> Decision:
     """What a command's trouble means.
 
-    `failures` counts the troubled calls before this one; `jitter` in [0, 1) spreads the retries. Trouble that the world
-    is to blame for (429, 401, no connection) waits without limit: a command ends by its deadline, not by our
-    impatience. A read that Copper fails to answer itself is given up: there are requests it never answers but by 500.
+    `failures` counts the troubled calls before this one; `jitter` in [0, 1) spreads the retries. `doubted`: an earlier
+    attempt was in doubt, so the twin that a create is refused for may be its own. Trouble that the world is to blame
+    for (429, 401, no connection) waits without limit: a command ends by its deadline, not by our impatience. A read
+    that Copper fails to answer itself is given up: there are requests it never answers but by 500.
     """
     if trouble.why is Why.EXPIRED:
         return Expire()
@@ -81,7 +84,8 @@ def decide(*, action: str, effect: bool, trouble: Trouble, failures: int, jitter
         return Succeed()
     if trouble.why is Why.FORBIDDEN:
         return ProbeAccount()
-    if trouble.why in _DOUBTS:
+    twin = trouble.why is Why.CONFLICT and action == "create" and doubted
+    if trouble.why in _DOUBTS or twin:
         return Settle() if effect else _read_again(trouble, failures, jitter)
     if trouble.why in _WAITS:
         return WaitAndRetry(pause(failures, jitter))

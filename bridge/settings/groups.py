@@ -4,6 +4,7 @@ Every part of the bridge is given the group it needs. A field's docstring is its
 """
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -71,6 +72,17 @@ class AccountSettings(Group):
     """An OAuth access token (Bearer), instead of `api_key`."""
     api_key: SecretStr | None = Field(default=None, validate_default=True)
     """Copper's API key. From the environment or a secret file, not from the settings file."""
+    key_fields: Mapping[str, Count] = {}
+    """Entity to the id of a Number custom field that marks what commands create, so that no create ends `unknown`."""
+
+    @field_validator("key_fields")
+    @classmethod
+    def _of_entities_that_have_some(cls, value: Mapping[str, int]) -> Mapping[str, int]:
+        known = [name for name, entity in CATALOGUE.entities.items() if "custom_fields" in entity.fields]
+        for name in value:
+            if name not in known:
+                raise ValueError(f'"{name}" has no custom fields{did_you_mean(name, known)}')
+        return value
 
     @field_validator("api_key")
     @classmethod

@@ -76,7 +76,7 @@ class Concluding:
             events = [self._event(draft, command, each) for each in outcome.seen]
             reply = self._shown(command, outcome.reply)
             reply = replace(reply, event_id=next((each for each in events if each), reply.event_id))
-            reply = self._answer(draft, command, reply, keep=outcome.keep)
+            reply = self._answer(draft, command, reply, outcome)
             self._finish(draft, record.position, positions)
             return reply
 
@@ -98,17 +98,17 @@ class Concluding:
         records = None if reply.records is None else [shown(command.entity, each) for each in reply.records]
         return replace(reply, record=record, records=records)
 
-    def _answer(self, draft: Draft, command: Command, reply: Reply, *, keep: bool) -> Reply:
+    def _answer(self, draft: Draft, command: Command, reply: Reply, outcome: Outcome) -> Reply:
         """Draft reply and journal entry.
 
         An answer larger than a record may be is left out of both, and that is said.
         """
-        names, shard = self.publishing.names, self.publishing.shard
-        entry = finished_record(names, shard, command, reply)
+        names, shard, now = self.publishing.names, self.publishing.shard, self.publishing.clock()
+        entry = finished_record(names, shard, command, reply, now, outcome.doubt)
         if not (entry.fits() and reply_record(command, reply, names, shard).fits()):
             reply = _without_answer(command, reply)
-            entry = finished_record(names, shard, command, reply)
-        if keep:
+            entry = finished_record(names, shard, command, reply, now, None)
+        if outcome.keep:
             draft.add(entry)
         draft.add(_addressed(command, reply, names, shard))
         return reply

@@ -215,11 +215,15 @@ class Executing:
 
 
 def _order_key(command: Command | Malformed) -> Hashable:
-    """What must run in order: commands on one record, upserts of one match, repetitions of one id."""
+    """What must run in order: commands on one record, upserts of one match, creates of the same content.
+
+    Creates that ask the same could not be told apart while two were in doubt. Repetitions of one id ask the same, so
+    the second waits for the first; those that do not are refused, whatever their order.
+    """
     if isinstance(command, Malformed):
         return ("malformed", command.id)
     if command.record_id is not None:
         return (command.account, command.entity, command.record_id)
     if command.match is not None:
         return (command.account, command.entity, "match", str(command.match.get("value")).casefold())
-    return (command.account, command.entity, "id", command.id)
+    return (command.account, command.entity, command.fingerprint)

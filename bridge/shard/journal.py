@@ -4,6 +4,7 @@ An attempt is committed before the call that may have an effect; the result toge
 comes again: a result is replayed, an attempt without one is in doubt. Knows the stored form, nothing of Copper.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,23 +12,21 @@ import orjson
 
 from bridge.contract.commands import Command
 from bridge.contract.records import Outgoing
-from bridge.contract.replies import Reply, from_stored, stored
+from bridge.contract.replies import Reply, Status, from_stored, stored
 from bridge.contract.topics import TopicNames
-from bridge.shard.memory import View
+from bridge.policy.settling import Doubt, Key
+from bridge.shard.memory import MARK, View
 
 VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """A call was about to be made. `before` is the record's content hash then (16 hex), None when it was not known.
-
-    `at` is Unix seconds by the bridge's clock.
-    """
+    """A call was about to be made. Unix seconds of the first: `at` by the bridge's clock, `since` by Copper's."""
 
     fingerprint: str
-    before: str | None
     at: float
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +35,21 @@ class Finished:
 
     fingerprint: str
     reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A create that was answered `unknown` was seen after all; `at` is Unix seconds by the bridge's clock."""
+
+    about: tuple[str, str, int]
+    """Account, entity, record id."""
+    event_id: str
+    at: float
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """As it is kept and told."""
+        return {"record_id": self.about[2], "event_id": self.event_id, "at": self.at}
 
 
 def journal_key(command: Command) -> str:
@@ -49,21 +63,61 @@ def read_journal(view: View, command: Command) -> Attempted | Finished | None:
     if entry is None:
         return None
     if entry["state"] == "attempt":
-        return Attempted(entry["fingerprint"], entry["before"], entry["at"])
+        return Attempted(entry["fingerprint"], entry["at"], entry.get("since", entry["at"]))
     return Finished(entry["fingerprint"], from_stored(entry["reply"]))
 
 
-def attempt_record(names: TopicNames, shard: int, command: Command, before: str | None, at: float) -> Outgoing:
+def attempt_record(names: TopicNames, shard: int, command: Command, at: float, since: float) -> Outgoing:
     """That a call is about to be made."""
-    entry = {"state": "attempt", "action": f"{command.entity}.{command.action}", "before": before, "at": at}
-    return _record(names, shard, command, entry)
+    return _record(names, shard, command, {"state": "attempt", "at": at, "since": since})
 
 
-def finished_record(names: TopicNames, shard: int, command: Command, reply: Reply) -> Outgoing:
-    """That the command was answered."""
-    return _record(names, shard, command, {"state": "done", "reply": stored(reply)})
+def finished_record(
+    names: TopicNames, shard: int, command: Command, reply: Reply, at: float, doubt: Doubt | None
+) -> Outgoing:
+    """That the command was answered; with `doubt`, that a create was answered `unknown` and may yet be seen."""
+    entry: dict[str, Any] = {"state": "done", "at": at, "reply": stored(reply)}
+    mark = _made(command, reply)
+    if doubt is not None:
+        key = doubt.key and [doubt.key.definition_id, doubt.key.number]
+        entry |= {"doubt": {"since": doubt.since, "sent": doubt.sent, "key": key}}
+        mark = doubted_mark(command.account, command.entity)
+    return _record(names, shard, command, entry, mark)
 
 
-def _record(names: TopicNames, shard: int, command: Command, entry: dict[str, Any]) -> Outgoing:
-    value = {"v": VERSION, "fingerprint": command.fingerprint, **entry}
-    return Outgoing(names.journal, shard, journal_key(command).encode(), orjson.dumps(value, default=dict))
+def settled_record(names: TopicNames, shard: int, key: str, entry: Mapping[str, Any], settled: Settled) -> Outgoing:
+    """The entry of an `unknown` create, with what was seen of it later."""
+    mark = made_mark(*settled.about)
+    value = {name: part for name, part in entry.items() if name != "doubt"} | {"settled": settled.value}
+    return Outgoing(names.journal, shard, key.encode(), orjson.dumps(value), ((MARK, mark.encode()),))
+
+
+def made_mark(account: str, entity: str, record_id: int) -> str:
+    """The mark of an entry whose command created that record."""
+    return f"made {account}/{entity}/{record_id}"
+
+
+def doubted_mark(account: str, entity: str) -> str:
+    """The mark of an entry whose create of such a record is not known to have come about."""
+    return f"doubt {account}/{entity}"
+
+
+def read_doubt(entity: str, entry: Mapping[str, Any]) -> Doubt:
+    """What the entry of an `unknown` create keeps for a later sighting."""
+    kept = entry["doubt"]
+    key = None if kept["key"] is None else Key(*kept["key"])
+    return Doubt(entity, "create", kept["sent"], kept["since"], key)
+
+
+def _made(command: Command, reply: Reply) -> str | None:
+    if command.action not in {"create", "upsert"} or reply.status is not Status.SUCCEEDED or reply.record is None:
+        return None
+    return made_mark(command.account, command.entity, reply.record["id"])
+
+
+def _record(
+    names: TopicNames, shard: int, command: Command, entry: dict[str, Any], mark: str | None = None
+) -> Outgoing:
+    value = {"v": VERSION, "fingerprint": command.fingerprint, "action": f"{command.entity}.{command.action}", **entry}
+    headers = () if mark is None else ((MARK, mark.encode()),)
+    return Outgoing(names.journal, shard, journal_key(command).encode(), orjson.dumps(value, default=dict), headers)

@@ -19,7 +19,9 @@ import orjson
 
 from bridge.contract.records import Headers, Incoming, Outgoing
 
-FORMAT = 2
+FORMAT = 3
+MARK = "copper-bridge-mark"
+"""Header of a journal record: what its entry can be found by, beside its key."""
 SCHEMA = """
 CREATE TABLE identity (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE changelog (topic TEXT PRIMARY KEY, next INTEGER NOT NULL);
@@ -30,7 +32,8 @@ CREATE TABLE state (
 );
 CREATE INDEX state_modified ON state (entity, modified);
 CREATE TABLE cursor (key TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE journal (key TEXT PRIMARY KEY, value BLOB NOT NULL, at REAL NOT NULL);
+CREATE TABLE journal (key TEXT PRIMARY KEY, value BLOB NOT NULL, at REAL NOT NULL, mark TEXT);
+CREATE INDEX journal_mark ON journal (mark) WHERE mark IS NOT NULL;
 CREATE INDEX journal_age ON journal (at);
 """
 
@@ -74,6 +77,11 @@ class View:
         """The journal's decoded entry for `<account>/<command id>`."""
         row = self._connection.execute("SELECT value FROM journal WHERE key = ?", (key,)).fetchone()
         return None if row is None else orjson.loads(row[0])
+
+    def marked(self, mark: str) -> list[tuple[str, Any]]:
+        """Keys and decoded entries of the journal that carry the mark, oldest first."""
+        rows = self._connection.execute("SELECT key, value FROM journal WHERE mark = ? ORDER BY at, key", (mark,))
+        return [(key, orjson.loads(value)) for key, value in rows]
 
     def living(self, entity: str, account: str, *, after: str, learned_by: float, limit: int) -> list[str]:
         """Keys of an account's living records in the order of keys, those last learned of up to a moment only."""
@@ -206,7 +214,8 @@ class Memory:
         elif table == "cursor":
             self._writer.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (name, value))
         else:
-            self._writer.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?)", (name, value, at))
+            mark = next((raw.decode() for header, raw in headers if header == MARK), None)
+            self._writer.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)", (name, value, at, mark))
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)

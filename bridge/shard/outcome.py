@@ -3,7 +3,7 @@
 Made by `shard.attempting`, written by `shard.concluding`. Values and how they are made of Copper's answer; no I/O.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from bridge.contract.commands import Command
 from bridge.contract.events import Fate
 from bridge.contract.failures import Code, Failure
 from bridge.contract.replies import Reply, Status
+from bridge.policy.settling import Doubt, Key
 from bridge.policy.sightings import Record
 from bridge.shard.ports import Copper
 
@@ -37,11 +38,15 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command ended: its answer, what Copper's answer showed, and whether the journal keeps it."""
+    """How a command ended: its answer, what Copper's answer showed, and whether the journal keeps it.
+
+    `doubt` is what a later sighting of the record may settle, of a create that is answered `unknown`.
+    """
 
     reply: Reply
     seen: tuple[Seen | Gone, ...] = ()
     keep: bool = True
+    doubt: Doubt | None = None
 
 
 @dataclass(slots=True)
@@ -52,15 +57,46 @@ class Run:
     action: Action
     copper: Copper
     protect: Callable[[bool], None]
+    key: Key | None = None
+    """The mark that the record it creates is to carry, if its entity has a field for it."""
     journaled: bool = False
-    before: str | None = None
-    """Content hash of the record when the attempt was journaled."""
+    doubted: bool = False
+    """Some attempt was in doubt."""
+    began_s: float = 0.0
+    """When the first attempt was journaled, Unix seconds by the bridge's clock."""
+    since_s: float = 0.0
+    """The same by Copper's clock."""
     calls: int = 0
     copper_s: float = 0.0
     first_s: float | None = None
     asked_s: float = 0.0
     sent_at: float = 0.0
     """Loop time of the last call's beginning."""
+
+    @property
+    def sent(self) -> Command:
+        """The command as it goes to Copper: with its key, where there is one; a lead then as an upsert on the key.
+
+        Copper carries an upsert out as one, so even two that cross would make one lead (reference: copper-api.md §9.3).
+        """
+        command, key = self.command, self.key
+        if key is None:
+            return command
+        fields = [*(command.data.get("custom_fields") or ()), key.custom_field]
+        marked = replace(command, data={**command.data, "custom_fields": fields})
+        if command.entity != "lead":
+            return marked
+        return replace(marked, action="upsert", match={"field": "custom", "value": key.custom_field})
+
+    @property
+    def doubt(self) -> Doubt:
+        """What is to be settled."""
+        return self.doubt_of(())
+
+    def doubt_of(self, as_known: Collection[int]) -> Doubt:
+        """The same, given the records that look as they did before."""
+        command = self.command
+        return Doubt(command.entity, command.action, command.data, self.since_s, self.key, as_known)
 
     def timed(self, reply: Reply) -> Reply:
         """The reply with the times and the number of calls."""
@@ -98,9 +134,11 @@ def expired(run: Run) -> Outcome:
     return Outcome(run.timed(Reply(Status.EXPIRED, failure=failure)), keep=kept(run))
 
 
-def unknown(detail: str) -> Reply:
-    """It may have been done; `detail` says what to look for."""
-    return Reply(Status.UNKNOWN, failure=Failure(Code.UNAVAILABLE, "Not known whether it was done", detail))
+def undecided(run: Run, detail: str) -> Outcome:
+    """It may have been done; `detail` says what to look for. A create is remembered, for its record may yet be seen."""
+    failure = Failure(Code.UNAVAILABLE, "Not known whether it was done", detail)
+    doubt = run.doubt if run.action.name == "create" else None
+    return Outcome(run.timed(Reply(Status.UNKNOWN, failure=failure)), doubt=doubt)
 
 
 def kept(run: Run) -> bool:

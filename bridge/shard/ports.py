@@ -46,6 +46,14 @@ class Copper(Protocol):
         """Records that an upsert's match names, as the (lagging) search index knows them."""
         ...
 
+    async def activities(self, parent: Mapping[str, Any], page: int, lane: Lane) -> Page | Trouble:
+        """A page of at most 200 of the activities of a record (`type`, `id`), newest first."""
+        ...
+
+    def now(self) -> float:
+        """Unix seconds by Copper's clock, to a second or two, as its latest answer told; ours before the first."""
+        ...
+
     async def works(self, lane: Lane) -> Trouble | None:
         """Whether the credentials are good for anything at all: asks for the account itself."""
         ...

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
-from bridge.contract.events import Change, ChangeClass, Fate, content_hash, records_of, state_key
+from bridge.contract.announcements import Announcement
+from bridge.contract.events import Change, ChangeClass, Fate, content_hash, event_id, records_of, state_key
 from bridge.contract.topics import TopicNames
 from bridge.policy.changes import Known, Reason, Sighting, Verdict, judge, judge_absence, snapshot_row
 from bridge.policy.fields import FieldPolicy, one_version
 from bridge.policy.sightings import Record, Via
 from bridge.shard.cursors import cursor_record, fields_key
+from bridge.shard.hindsight import settle_later
 from bridge.shard.memory import Memory
 from bridge.shard.ports import Draft
 
@@ -32,6 +34,8 @@ class Publishing:
     """Updates of these classes change what is known and `.state`, and are no event."""
     fields: Mapping[str, FieldPolicy] = field(default_factory=dict)
     """Entity to what of its records may leave Copper; nothing for one without a policy."""
+    announced: Callable[[Announcement], None] = lambda _told: None
+    """Is told what operators are told here."""
 
     def known(self, account: str, entity: str, record_id: int, digest: str | None = None) -> Known | None:
         """What a writer inside a transaction knows of a record, as far as it may be shown now.
@@ -58,7 +62,7 @@ class Publishing:
 
         With `again` the very version that is known is drafted once more, as a snapshot row.
         """
-        digest = None
+        digest, whole = None, sighting
         if sighting.entity in self.fields:
             sighting = replace(sighting, record=self.shown(sighting.entity, sighting.record))
             digest = content_hash(sighting.record)
@@ -68,7 +72,13 @@ class Publishing:
             verdict = Reason.UNCHANGED
         if again and verdict is Reason.UNCHANGED:
             verdict = snapshot_row(sighting)
-        return self._draft(draft, sighting.entity, sighting.via, verdict)
+        verdict = self._draft(draft, sighting.entity, sighting.via, verdict)
+        if known is None and isinstance(verdict, Change) and sighting.causation_id is None:
+            view, now = self.memory.drafted, self.clock()
+            told = settle_later(draft, view, self.names, self.shard, whole, event_id(verdict), now)
+            if told is not None:
+                self.announced(told)
+        return verdict
 
     def miss(
         self,

@@ -40,6 +40,7 @@ class Event(StrEnum):
     SWEEP_VOID = "sweep.void"
     DELETES_HELD = "deletes.held"
     DELETES_RESUMED = "deletes.resumed"
+    COMMAND_SETTLED = "command.settled"
     CONTROL_ACCEPTED = "control.accepted"
     CONTROL_REFUSED = "control.refused"
     UNEXPECTED = "bridge.unexpected"

@@ -171,9 +171,12 @@ def test_the_text_of_a_gateways_page_stays_out_of_the_detail() -> None:
     )
 
 
+STAMPS = {"date_created": 1_790_000_000, "date_modified": 1_790_000_000}
+
+
 def test_a_lead_is_found_by_its_address_whatever_the_case() -> None:
     def lead(record_id: int, address: str) -> dict[str, Any]:
-        return {"id": record_id, "email": {"email": address, "category": "work"}}
+        return {"id": record_id, **STAMPS, "email": {"email": address, "category": "work"}}
 
     call = calls.lead_by_email("Ivo@Brand.example")
     listing = calls.matching("lead", {"field": "email", "value": "Ivo@Brand.example"})
@@ -192,7 +195,7 @@ def test_a_lead_is_found_by_its_address_whatever_the_case() -> None:
 
 
 def test_a_person_is_known_by_any_of_the_addresses() -> None:
-    person = {"id": 1, "emails": [{"email": "a@b.c"}, {"email": "Mara@Tideglass.example"}, None]}
+    person = {"id": 1, **STAMPS, "emails": [{"email": "a@b.c"}, {"email": "Mara@Tideglass.example"}, None]}
     seen = decipher(
         calls.matching("person", {"field": "email", "value": "mara@tideglass.example"}), 200, {}, orjson.dumps([person])
     )

@@ -125,6 +125,17 @@ class CopperInMemory:
         )
         return answer
 
+    async def activities(self, parent: Mapping[str, Any], page: int, lane: Lane) -> Page | Trouble:
+        def found() -> Page:
+            rows = [row for (kind, _), row in self.records.items() if kind == "activity" and row["parent"] == parent]
+            return Page(tuple(rows[(page - 1) * 200 : page * 200]), len(rows), int(self._clock()))
+
+        answer: Page | Trouble = await self._call("activities", parent, lane, found)
+        return answer
+
+    def now(self) -> float:
+        return self._clock()
+
     async def works(self, lane: Lane) -> Trouble | None:
         answer: Trouble | None = await self._call("works", None, lane, lambda: None)
         return answer
@@ -169,8 +180,8 @@ class CopperInMemory:
         return Page(tuple(rows[first : first + ask.size]), len(rows), int(self._clock()))
 
     def _matching(self, entity: str, match: Mapping[str, Any]) -> list[dict[str, Any]]:
-        leads = [row for (kind, _), row in self.records.items() if kind == entity]
-        return [row for row in leads if (row.get("email") or {}).get("email") == match["value"]]
+        rows = [row for (kind, _), row in self.records.items() if kind == entity]
+        return [row for row in rows if _MATCHES[match["field"]](row, match["value"])]
 
     def _carried_out(self, command: Command) -> Any:
         act: Callable[[Command], Any] = getattr(self, f"_{command.action.replace('-', '_')}")
@@ -182,6 +193,10 @@ class CopperInMemory:
         return answer
 
     def _create(self, command: Command) -> Any:
+        mine = {("emails", each["email"]) for each in command.data.get("emails") or ()}
+        for (kind, _), row in self.records.items():
+            if kind == command.entity and mine & {("emails", each["email"]) for each in row.get("emails") or ()}:
+                return Trouble(Why.CONFLICT, "Email is already taken", 422)
         self._last += 1
         return self.keep(command.entity, self._last, **command.data)
 
@@ -210,3 +225,20 @@ class CopperInMemory:
             return GONE
         self._last += 1
         return {"person": self.keep("person", self._last, name="Converted"), "company": None}
+
+
+def _addresses(row: Record) -> list[Any]:
+    return [entry.get("email") for entry in ([row.get("email") or {}, *(row.get("emails") or ())])]
+
+
+def _custom(row: Record, wanted: Mapping[str, Any]) -> bool:
+    value = wanted.get("value", wanted.get("minimum_value"))
+    mark = {"custom_field_definition_id": wanted["custom_field_definition_id"], "value": value}
+    return mark in (row.get("custom_fields") or ())
+
+
+_MATCHES: Mapping[str, Callable[[Record, Any], bool]] = {
+    "email": lambda row, value: value in _addresses(row),
+    "email_domain": lambda row, value: row.get("email_domain") == value,
+    "custom": _custom,
+}

@@ -38,6 +38,7 @@ from bridge.shard.ports import Ledger
 from bridge.shard.publishing import Publishing
 from bridge.shard.scanning import Scanning
 from bridge.shard.session import Flow, Flows, Inlet, Parts, Retention
+from bridge.shard.settling import Settling
 from bridge.shard.snapshotting import Snapshotting, Taken
 from bridge.shard.sweeping import Sweeping, Swept
 from tests.unit.shard.copper import CopperInMemory
@@ -131,6 +132,7 @@ class Stage:
         self.sweep_asked = asyncio.Event()
         self.snapshot_asked = asyncio.Event()
         self.fields: Mapping[str, FieldPolicy] = {}
+        self.key_fields: Mapping[str, int] = {}
         self.dropped: Collection[ChangeClass] = ()
         self.opened = 0
         self.ended: list[tuple[Ending, str, float]] = []
@@ -144,7 +146,7 @@ class Stage:
             if isinstance(verdict, Change):
                 self.tally[via.value] += 1
 
-        return Publishing(self.memory, NAMES, SHARD, self.clock, observe, self.dropped, self.fields)
+        return Publishing(self.memory, NAMES, SHARD, self.clock, observe, self.dropped, self.fields, self.told.append)
 
     def executing(
         self,
@@ -161,7 +163,8 @@ class Stage:
             coppers=coppers,
             ledger=ledger,
             publishing=publishing,
-            waits=WAITS,
+            settling=Settling(publishing, WAITS, lambda: 0.0),
+            key_fields={ACCOUNT: self.key_fields},
             allow_delete=allow_delete,
             fenced_at=asyncio.get_running_loop().time() if fenced_at is None else fenced_at,
             jitter=lambda: 0.0,

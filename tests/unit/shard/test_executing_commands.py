@@ -12,6 +12,7 @@ from bridge.contract.failures import Code
 from bridge.contract.headers import FORWARDED
 from bridge.contract.records import LARGEST_RECORD, Position
 from bridge.contract.sharding import shard_of
+from bridge.policy.settling import Look
 from bridge.policy.sightings import Trouble, Why
 from bridge.shard import executing as flow
 from bridge.shard.cursors import position_key
@@ -201,8 +202,8 @@ async def test_positions_are_kept_exactly_however_commands_end(stage: Stage) -> 
     stage.copper.keep("company", 7, name="Tideglass")
     stage.copper.script["execute"].append(instead(RATE_LIMITED))
     async with stage.at_work(stage.executing()):
-        for _ in range(3):
-            stage.send("create", data={"name": "Tideglass"})
+        for number in range(3):
+            stage.send("create", data={"name": f"Tideglass {number}"})
         await stage.until(lambda: len(stage.replied()) == 2)
         kept = stage.cursor(position_key(TOPIC))
         assert (kept["next"], kept["finished"]) == (0, [1, 2])
@@ -406,13 +407,84 @@ async def test_a_doubtful_delete_is_settled_by_looking(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("answer", [after(IN_DOUBT), instead(IN_DOUBT), after(Trouble(Why.UNREADABLE, "HTML", 200))])
-async def test_a_doubtful_create_is_unknown_at_once_and_never_sent_again(stage: Stage, answer: Any) -> None:
+async def test_a_doubtful_create_has_one_effect_and_its_repetition_waits_for_its_answer(
+    stage: Stage, answer: Any
+) -> None:
     stage.copper.script["execute"].append(answer)
     asked = {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"}
     first, second = await _answers(stage, asked, asked)
-    assert (first.status, second.status, second.value["duplicate"]) == ("unknown", "unknown", True)
-    assert len(stage.called("execute")) == 1
-    assert first.at - EPOCH < 2
+    assert (first.status, second.status, second.value["duplicate"]) == ("succeeded", "succeeded", True)
+    assert first.value["record"]["id"] == second.value["record"]["id"] == 1001
+    assert stage.copper.effects == [("create", "company", 1001)]
+    assert first.at - EPOCH >= WAITS.before(Look.CREATED)
+
+
+async def test_creates_of_the_same_content_are_told_apart_even_when_in_doubt(stage: Stage) -> None:
+    stage.copper.script["execute"].extend([after(IN_DOUBT), instead(IN_DOUBT), after(IN_DOUBT)])
+    asked = {"action": "create", "data": {"name": "Tideglass"}}
+    replies = await _answers(stage, asked, asked)
+    assert [reply.value["record"]["id"] for reply in replies] == [1001, 1002]
+    assert len(stage.copper.effects) == 2
+
+
+async def test_a_lead_with_a_key_field_is_created_by_an_upsert_on_its_key(stage: Stage) -> None:
+    stage.key_fields = {"lead": 501}
+    stage.copper.script["execute"].append(after(IN_DOUBT))
+    async with stage.at_work(stage.executing()):
+        stage.send("create", entity="lead", data={"name": "Ivo"})
+        await stage.until(lambda: stage.replied("lead"))
+    (sent,) = stage.called("execute")
+    assert (sent.action, sent.match["field"], sent.data["custom_fields"]) == ("upsert", "custom", [sent.match["value"]])
+    assert (stage.replied("lead")[0].status, len(stage.copper.records)) == ("succeeded", 1)
+
+
+async def test_a_twin_that_a_repeated_create_is_refused_for_is_its_own_when_it_is_as_asked(stage: Stage) -> None:
+    data = {"name": "Mara", "emails": [{"email": "mara@b.example"}]}
+    stage.copper.script["execute"].append(instead(IN_DOUBT))
+
+    def landed_late(honest: Any) -> Any:
+        """The first request lands now, longer after its time-out than any should."""
+        honest()
+        return honest()
+
+    stage.copper.script["execute"].append(landed_late)
+    async with stage.at_work(stage.executing()):
+        stage.send("create", entity="person", data=data)
+        await stage.until(lambda: stage.replied("person"))
+    assert (stage.replied("person")[0].status, len(stage.copper.effects)) == ("succeeded", 1)
+
+
+async def test_a_create_that_cannot_be_settled_is_unknown_and_says_which_records_to_look_at(stage: Stage) -> None:
+    stage.copper.script["execute"].append(after(IN_DOUBT))
+    async with stage.at_work(stage.executing()):
+        stage.send("create", data={"name": "Tideglass"})
+        await stage.until(lambda: stage.copper.effects)
+        stage.copper.keep("company", 77, name="Tideglass")
+        await stage.until(stage.replied)
+    (reply,) = stage.replied()
+    assert reply.status == "unknown"
+    assert "1001" in reply.value["error"]["detail"]
+    assert "77" in reply.value["error"]["detail"]
+
+
+async def test_a_look_that_copper_refuses_leaves_the_call_undecided(stage: Stage) -> None:
+    stage.key_fields = {"task": 501}
+    stage.copper.script["execute"].append(after(IN_DOUBT))
+    stage.copper.script["find"].append(instead(Trouble(Why.INVALID, "Custom field is not filterable", 422)))
+    async with stage.at_work(stage.executing()):
+        stage.send("create", entity="task", data={"name": "Call Mara"})
+        await stage.until(lambda: stage.replied("task"))
+    assert (stage.replied("task")[0].status, len(stage.copper.effects)) == ("unknown", 1)
+
+
+async def test_an_activity_in_doubt_is_looked_for_under_its_parent(stage: Stage) -> None:
+    stage.copper.script["execute"].append(after(IN_DOUBT))
+    data = {"type": {"category": "user", "id": 0}, "parent": {"type": "company", "id": 7}, "details": "Called"}
+    async with stage.at_work(stage.executing()):
+        stage.send("create", entity="activity", data=data)
+        await stage.until(lambda: stage.replied("activity"))
+    assert stage.called("activities") == [data["parent"]]
+    assert (stage.replied("activity")[0].status, len(stage.copper.effects)) == ("succeeded", 1)
 
 
 async def test_a_doubtful_upsert_waits_for_the_search_index_too(stage: Stage) -> None:
@@ -485,11 +557,12 @@ async def test_an_attempt_found_in_the_journal_is_looked_for_only_when_the_truth
     )
 
 
-async def test_a_create_found_attempted_in_the_journal_is_unknown_and_not_sent(stage: Stage) -> None:
+async def test_a_create_found_attempted_in_the_journal_is_sent_when_nothing_was_created(stage: Stage) -> None:
     _attempted(stage, stage.send("create", data={"name": "Tideglass"}, command_id="c-1"))
     async with stage.at_work(stage.executing()):
         await stage.until(stage.replied)
-    assert (stage.replied()[0].status, stage.copper.calls) == ("unknown", [])
+    assert (stage.replied()[0].status, len(stage.copper.effects)) == ("succeeded", 1)
+    assert stage.copper.made("execute")[0].at - stage.copper.made("search")[0].at > 0
 
 
 def _attempted(stage: Stage, position: Position) -> None:
@@ -499,7 +572,7 @@ def _attempted(stage: Stage, position: Position) -> None:
     command = decode(record, entity=entity, names=NAMES, accounts=[ACCOUNT], allowed_replies=())
     assert isinstance(command, Command)
     stage.memory.begin()
-    stage.memory.learn(attempt_record(NAMES, SHARD, command, None, stage.clock()))
+    stage.memory.learn(attempt_record(NAMES, SHARD, command, stage.clock(), stage.clock()))
     stage.memory.keep({})
 
 

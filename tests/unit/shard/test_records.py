@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from bridge.contract.commands import Command, decode, encode
@@ -18,14 +19,23 @@ from bridge.shard.cursors import (
     scan_key,
     scan_record,
 )
-from bridge.shard.journal import Attempted, Finished, attempt_record, finished_record, journal_key, read_journal
+from bridge.shard.journal import (
+    Attempted,
+    Finished,
+    attempt_record,
+    finished_record,
+    journal_key,
+    made_mark,
+    read_journal,
+)
 from tests.unit.shard.stage import SHARD, Stage
 
 NAMES = TopicNames()
 
 
-def _command(**members: Any) -> Command:
-    value, headers = encode("update", record_id=7, data={"name": "Tideglass"}, command_id="c-1", **members)
+def _command(action: str = "update") -> Command:
+    record_id = None if action == "create" else 7
+    value, headers = encode(action, record_id=record_id, data={"name": "Tideglass"}, command_id="c-1")
     record = Incoming(Position(NAMES.commands("company"), 0, 3), b"acme", value, headers, 1790000000000)
     command = decode(record, entity="company", names=NAMES, accounts=["acme"], allowed_replies=())
     assert isinstance(command, Command)
@@ -62,12 +72,11 @@ async def test_keys_of_scans_and_positions_cannot_be_taken_for_each_other() -> N
     assert record.value == b'{"v":1,"next":3,"finished":[]}'
 
 
-@pytest.mark.parametrize("before", [None, "0123456789abcdef"])
-async def test_an_attempt_is_read_as_it_was_written(stage: Stage, before: str | None) -> None:
+async def test_an_attempt_is_read_as_it_was_written(stage: Stage) -> None:
     command = _command()
     assert read_journal(stage.memory.known, command) is None
-    _learn(stage, attempt_record(NAMES, SHARD, command, before, 1790000000.25))
-    assert read_journal(stage.memory.known, command) == Attempted(command.fingerprint, before, 1790000000.25)
+    _learn(stage, attempt_record(NAMES, SHARD, command, 1790000000.25, 1790000001.5))
+    assert read_journal(stage.memory.known, command) == Attempted(command.fingerprint, 1790000000.25, 1790000001.5)
     assert journal_key(command) == "acme/c-1"
 
 
@@ -83,12 +92,31 @@ async def test_an_attempt_is_read_as_it_was_written(stage: Stage, before: str | 
 )
 async def test_a_stored_answer_comes_back_whole_and_marked(stage: Stage, reply: Reply) -> None:
     command = _command()
-    _learn(stage, attempt_record(NAMES, SHARD, command, None, 1.0), finished_record(NAMES, SHARD, command, reply))
+    attempt, finished = attempt_record(NAMES, SHARD, command, 1.0, 1.0), _finished(command, reply)
+    _learn(stage, attempt, finished)
     entry = read_journal(stage.memory.known, command)
     assert isinstance(entry, Finished)
     assert entry.fingerprint == command.fingerprint
     assert entry.reply.duplicate
     assert {**_told(entry.reply), "duplicate": False} == _told(reply)
+
+
+async def test_an_attempt_of_an_older_bridge_can_be_read(stage: Stage) -> None:
+    command = _command()
+    entry = {"v": 1, "fingerprint": command.fingerprint, "state": "attempt", "before": None, "at": 7.5}
+    _learn(stage, Outgoing(NAMES.journal, SHARD, journal_key(command).encode(), orjson.dumps(entry)))
+    assert read_journal(stage.memory.known, command) == Attempted(command.fingerprint, 7.5, 7.5)
+
+
+async def test_an_entry_is_found_by_the_record_that_its_command_created(stage: Stage) -> None:
+    _learn(stage, _finished(_command("create"), Reply(Status.SUCCEEDED, record={"id": 7})))
+    ((key, entry),) = stage.memory.known.marked(made_mark("acme", "company", 7))
+    assert (key, entry["state"]) == ("acme/c-1", "done")
+    assert stage.memory.known.marked(made_mark("acme", "company", 8)) == []
+
+
+def _finished(command: Command, reply: Reply) -> Outgoing:
+    return finished_record(NAMES, SHARD, command, reply, 2.0, None)
 
 
 def _told(reply: Reply) -> dict[str, Any]:
