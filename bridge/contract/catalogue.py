@@ -46,6 +46,23 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
+class Name:
+    """A member that says by name what `field` says by id. `list` is where Copper keeps the names."""
+
+    member: str
+    field: str
+    list: str
+    says: str
+    """What a row of the list is, in words."""
+    shape: str = "name"
+
+    @property
+    def in_place(self) -> bool:
+        """The field itself takes both forms."""
+        return self.member == self.field
+
+
+@dataclass(frozen=True, slots=True)
 class Trigger:
     """A kind of event with a topic of its own. `listed`: one of the twelve that may never be missing."""
 
@@ -86,6 +103,7 @@ class Catalogue:
 
     shapes: Mapping[str, Shape]
     paging: Mapping[str, Shape]
+    names: Mapping[str, Name]
     headers: Mapping[str, Mapping[str, Mapping[str, Any]]]
     """Family of messages to its headers: `about` in words, `always` when no message lacks it."""
     entities: Mapping[str, Entity]
@@ -131,6 +149,7 @@ def load(path: Path) -> Catalogue:
     return Catalogue(
         shapes=tables["shapes"],
         paging=tables["paging"],
+        names={member: Name(member, **row) for member, row in tables["names"].items()},
         headers=tables["headers"],
         entities={name: _entity(name, table) for name, table in tables["entities"].items()},
         triggers=tuple(Trigger(**row) for row in tables["triggers"]),

@@ -149,4 +149,5 @@ _REASONS: Mapping[str, Callable[[Any], str]] = {
     "minimum": lambda least: f"must be at least {least}",
     "maximum": lambda most: f"must be at most {most}",
     "minProperties": lambda _: "must name at least one field",
+    "falseSchema": lambda _: "is said by name too: give one of the two",
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.contract.catalogue import CATALOGUE, Action, Entity, Field, Shape
+from bridge.contract.schemas_of_names import named, named_inside
 from bridge.contract.schemas_of_operation import operations
 
 Schema = dict[str, Any]
@@ -70,6 +71,8 @@ def written(shape: Shape) -> Schema:
         schema["additionalProperties"] = False
     if "items" in shape:
         schema["items"] = written(shape["items"])
+    if "additionalProperties" in shape:
+        schema["additionalProperties"] = written(shape["additionalProperties"])
     return _with_null(schema) if shape.get("nullable") else schema
 
 
@@ -155,7 +158,7 @@ def command_schema(action: Action) -> Schema:
 def _data(action: Action) -> Schema:
     entity = CATALOGUE.entities[action.entity]
     kind = action.data or ""
-    return _DATA[kind](entity) if kind in _DATA else written({"shape": kind})
+    return _DATA[kind](entity) if kind in _DATA else named_inside(written({"shape": kind}), written)
 
 
 def _closed(properties: Mapping[str, Schema], **more: Any) -> Schema:
@@ -164,11 +167,12 @@ def _closed(properties: Mapping[str, Schema], **more: Any) -> Schema:
 
 def _whole_record(entity: Entity) -> Schema:
     fields = {each.name: _of_field(each) for each in entity.writable()}
-    return _closed(fields, required=[each.name for each in entity.writable() if each.required])
+    required = [each.name for each in entity.writable() if each.required]
+    return named(_closed(fields, required=required), written)
 
 
 def _some_fields(entity: Entity) -> Schema:
-    return _closed({each.name: _of_field(each) for each in entity.writable()}, minProperties=1)
+    return named(_closed({each.name: _of_field(each) for each in entity.writable()}, minProperties=1), written)
 
 
 def _filters(entity: Entity) -> Schema:
@@ -178,7 +182,8 @@ def _filters(entity: Entity) -> Schema:
 
 
 def _expectations(action: Action) -> Schema:
-    return _closed(_fields_read(CATALOGUE.entities[action.entity]), minProperties=1)
+    fields = _closed(_fields_read(CATALOGUE.entities[action.entity]), minProperties=1)
+    return named(fields, lambda shape: read(written(shape)))
 
 
 _DATA: Mapping[str, Callable[[Entity], Schema]] = {
