@@ -24,6 +24,7 @@ from bridge.shard.concluding import Concluding
 from bridge.shard.controlling import Controlled, Controlling
 from bridge.shard.executing import Executing, Served
 from bridge.shard.memory import Memory
+from bridge.shard.naming import Naming
 from bridge.shard.noticing import Noticing
 from bridge.shard.polling import Polled, Polling
 from bridge.shard.ports import Ledger as LedgerPort
@@ -72,6 +73,7 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         fenced_at=fenced_at,
         jitter=random.random,
         slots={name: asyncio.Semaphore(settings.commands.max_in_flight) for name in mine},
+        naming=Naming(world.accounts, time.time, random.random),
     )
     concluding = Concluding(ledger, publishing, world.addresses, overlap, observing.answered, observing.buried)
     served = Served(world.accounts, settings.topics.partitions, settings.replies.allowed)

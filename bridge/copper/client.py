@@ -9,15 +9,17 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Self
 
 from bridge.contract.commands import Command
-from bridge.copper import calls
+from bridge.copper import calls, reference
 from bridge.copper.budgeting import Allowance
 from bridge.copper.calls import Call
 from bridge.copper.readings import viewer
 from bridge.copper.transport import Received, Transport
 from bridge.copper.wire import Answer, Credentials, decipher, retry_after
+from bridge.policy.matching import Named
 from bridge.policy.sightings import Ask, Lane, Page, Record, Trouble, Why
 
 
@@ -152,6 +154,20 @@ class CopperAccount:
         """Whether the credentials are good for anything at all: asks for the account itself."""
         answer = await self.call(calls.account(), lane)
         return answer if isinstance(answer, Trouble) else None
+
+    async def reference(self, name: str, lane: Lane) -> Sequence[Named] | Trouble:
+        """All rows of a list of reference data; a call for each page of users, one for any other list."""
+        rows: dict[int, Named] = {}
+        for page in count(1):
+            await self._budget.grant(lane)
+            answer, _ = await self._answer(reference.call(name, page), lane, None)
+            if isinstance(answer, Trouble):
+                return answer
+            before = len(rows)
+            rows |= {row.id: row for row in answer.value}
+            if not reference.paged(name) or len(rows) == before or len(rows) >= (answer.total or math.inf):
+                break
+        return [*rows.values()]
 
     async def call(self, call: Call, lane: Lane) -> Any | Trouble:
         """Make any call of `calls` and give what its reading takes from the answer."""

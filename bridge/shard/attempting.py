@@ -14,11 +14,12 @@ from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.commands import Command
 from bridge.contract.failures import Code, Failure
 from bridge.contract.records import Outgoing
-from bridge.contract.replies import failed
+from bridge.contract.replies import Reply, failed
 from bridge.policy import outcomes, settling
 from bridge.policy.sameness import fields_equal
 from bridge.policy.sightings import Lane, Trouble, Why
 from bridge.shard.journal import Attempted, Finished, attempt_record, journal_key, read_journal
+from bridge.shard.naming import Naming
 from bridge.shard.outcome import Outcome, Run, done, expired, kept, succeeded, undecided
 from bridge.shard.ports import Copper, Draft, Ledger
 from bridge.shard.publishing import Publishing
@@ -39,6 +40,7 @@ class Attempting:
     fenced_at: float
     jitter: Callable[[], float]
     slots: Mapping[str, asyncio.Semaphore]
+    naming: Naming
 
     async def attempt(self, command: Command, protect: Callable[[bool], None]) -> Outcome:
         """Everything up to the outcome. Returns once Copper has answered for good, or never will."""
@@ -47,11 +49,20 @@ class Attempting:
             return Outcome(failed(_ID_REUSED), keep=False)
         if isinstance(entry, Finished):
             return Outcome(entry.reply, keep=False)
-        action = _action(command)
-        run = self._run(command, action, entry, protect)
+        named = await self.naming.named(command, attempted=entry is not None)
+        if isinstance(named, Reply):
+            return self._unnamed(command, entry, named)
+        run = self._run(named, _action(named), entry, protect)
         if entry is not None:
             return await self.settling.settle(run, self.fenced_at) or await self._calls(run)
         return self._refused(command) or await self._unexpected(run) or await self._calls(run)
+
+    def _unnamed(self, command: Command, entry: Attempted | None, reply: Reply) -> Outcome:
+        """The outcome of a command whose names stand for nothing (any more)."""
+        if entry is None:
+            return Outcome(reply)
+        run = self._run(command, _action(command), entry, lambda _begun: None)
+        return undecided(run, "its names cannot be resolved any more: look whether it was done before you repeat it")
 
     def broken(self, command: Command) -> Outcome:
         """The outcome when our own code failed: `unknown` if an attempt may have had an effect."""

@@ -16,6 +16,13 @@ from bridge.policy.settling import Doubt, Key
 from bridge.policy.sightings import Record
 from bridge.shard.ports import Copper
 
+TOO_LATE = Failure(
+    Code.WOULD_EXPIRE,
+    "Deadline passed",
+    "the deadline passed before the call to Copper; nothing was done",
+    retryable=True,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -129,9 +136,7 @@ def done(run: Run, record: Record | None, *, already: bool = False, certain: boo
 
 def expired(run: Run) -> Outcome:
     """The deadline passed first; provably nothing was done."""
-    detail = "the deadline passed before the call to Copper; nothing was done"
-    failure = Failure(Code.WOULD_EXPIRE, "Deadline passed", detail, retryable=True)
-    return Outcome(run.timed(Reply(Status.EXPIRED, failure=failure)), keep=kept(run))
+    return Outcome(run.timed(Reply(Status.EXPIRED, failure=TOO_LATE)), keep=kept(run))
 
 
 def undecided(run: Run, detail: str) -> Outcome:

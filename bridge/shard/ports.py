@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from bridge.contract.commands import Command
 from bridge.contract.records import Incoming, Outgoing
+from bridge.policy.matching import Named
 from bridge.policy.sightings import Ask, Lane, Page, Record, Trouble
 
 T = TypeVar("T")
@@ -56,6 +57,10 @@ class Copper(Protocol):
 
     async def works(self, lane: Lane) -> Trouble | None:
         """Whether the credentials are good for anything at all: asks for the account itself."""
+        ...
+
+    async def reference(self, name: str, lane: Lane) -> Sequence[Named] | Trouble:
+        """All rows of a list of the catalogue's `names`; a call for each page of users."""
         ...
 
     async def admit(self, lane: Lane, *, deadline: float | None) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.contract.commands import Command
+from bridge.policy.matching import Named
 from bridge.policy.sightings import Ask, Lane, Page, Record, Stamp, Trouble, Why
 from tests.unit.shard.endings import Endings, Pulse
 
@@ -67,6 +68,7 @@ class CopperInMemory:
         self.indexed_leads: dict[int, dict[str, Any]] = {}
         """What a search that includes converted leads shows of those that are gone by id."""
         self.signed_in = "ops"
+        self.reference_data: dict[str, list[Named]] = defaultdict(list)
         self.calls: list[Made] = []
         self.effects: list[tuple[str, str, int]] = []
         """Action, entity and id of all that was carried out, in order."""
@@ -138,6 +140,12 @@ class CopperInMemory:
 
     async def works(self, lane: Lane) -> Trouble | None:
         answer: Trouble | None = await self._call("works", None, lane, lambda: None)
+        return answer
+
+    async def reference(self, name: str, lane: Lane) -> Sequence[Named] | Trouble:
+        answer: Sequence[Named] | Trouble = await self._call(
+            "reference", name, lane, lambda: tuple(self.reference_data[name])
+        )
         return answer
 
     async def admit(self, lane: Lane, *, deadline: float | None) -> bool:

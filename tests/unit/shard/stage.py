@@ -32,6 +32,7 @@ from bridge.shard.concluding import Concluding
 from bridge.shard.controlling import Controlled, Controlling
 from bridge.shard.executing import Executing, Served
 from bridge.shard.memory import Memory
+from bridge.shard.naming import Naming
 from bridge.shard.noticing import Noticing
 from bridge.shard.polling import Polled, Polling, Scanned
 from bridge.shard.ports import Ledger
@@ -169,6 +170,7 @@ class Stage:
             fenced_at=asyncio.get_running_loop().time() if fenced_at is None else fenced_at,
             jitter=lambda: 0.0,
             slots={ACCOUNT: asyncio.Semaphore(at_once)},
+            naming=Naming(coppers, self.clock, lambda: 0.0),
         )
 
         def answered(command: Command | Malformed, reply: Reply) -> None:
