@@ -262,3 +262,29 @@ async def test_a_call_that_is_cancelled_leaves_the_account_usable(acme: CopperAc
 
     assert task.cancelled()
     assert await acme.works(Lane.CHECKS) is None
+
+
+async def test_every_list_of_names_is_read(acme: CopperAccount) -> None:
+    lists = {row.list: done(await acme.reference(row.list, Lane.COMMANDS)) for row in CATALOGUE.names.values()}
+    assert all(lists.values())
+    assert {each.email for each in lists["users"]} >= {"ops@acme.example", "ben@acme.example"}
+    assert {stage.name for line in lists["pipelines"] for stage in line.parts} >= {"Proposal", "Due"}
+    tier = next(each for each in lists["custom_field_definitions"] if each.name == "Tier")
+    assert (tier.data_type, tier.entities, len(tier.parts)) == ("Dropdown", {"company", "lead"}, 3)
+    assert 0 in {each.id for each in lists["activity_types"]}
+
+
+@pytest.mark.parametrize(("users", "calls_made"), [(4, 1), (200, 1), (201, 2), (450, 3)])
+async def test_users_are_read_page_by_page_to_the_last(
+    acme: CopperAccount, copper: CopperDouble, users: int, calls_made: int
+) -> None:
+    known = copper.account("acme").reference.users
+    known += [{"id": 90_000 + number, "name": f"User {number}"} for number in range(users - len(known))]
+    found = done(await acme.reference("users", Lane.COMMANDS))
+    assert {each.id for each in found} == {each["id"] for each in known}
+    assert len([call for call in copper.calls if call.path == "/users/search"]) == calls_made
+
+
+async def test_a_list_that_may_not_be_seen_is_trouble(acme: CopperAccount, copper: CopperDouble) -> None:
+    copper.fault(Fault("status", status=403, body="short", path="/pipelines"))
+    assert why(await acme.reference("pipelines", Lane.COMMANDS)) in {Why.FORBIDDEN, Why.FEATURE_DISABLED}
