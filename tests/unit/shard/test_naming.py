@@ -191,7 +191,7 @@ def _attempted(stage: Stage, position: Position) -> None:
     command = decode(record, entity="company", names=NAMES, accounts=[ACCOUNT], allowed_replies=())
     assert isinstance(command, Command)
     stage.memory.begin()
-    stage.memory.learn(attempt_record(NAMES, SHARD, command, None, stage.clock()))
+    stage.memory.learn(attempt_record(NAMES, SHARD, command, stage.clock(), stage.clock()))
     stage.memory.keep({})
 
 
