@@ -82,6 +82,12 @@ def test_the_contract_marks_the_listed_triggers_and_actions_and_no_others() -> N
     )
 
 
+def test_every_member_by_name_is_explained_with_its_field_and_no_other() -> None:
+    rows = [line.split("|") for line in section("docs/reference/contract.md", "Names instead of ids").splitlines()]
+    told = {row[1].strip(" `"): re.findall(r"`([a-z_]+_id)`", row[2]) for row in rows if len(row) > 3 and "`" in row[1]}
+    assert told == {row.member: [] if row.in_place else [row.field] for row in CATALOGUE.names.values()}
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_page_names_no_topic_that_there_is_not(path: Path) -> None:
     known = {spec.name for spec in topic_specs(TopicNames())}

@@ -26,6 +26,9 @@ def test_every_name_in_a_row_is_known() -> None:
         assert {field.type for field in entity.fields.values()} <= shapes
         assert set(entity.filters.values()) <= shapes
     assert {row.entity for row in CATALOGUE.actions} == CATALOGUE.entities.keys()
+    writable = {field.name for entity in CATALOGUE.entities.values() for field in entity.writable()}
+    assert {row.field for row in CATALOGUE.names.values()} <= writable
+    assert {row.shape for row in CATALOGUE.names.values()} <= shapes
 
 
 def test_a_lead_has_one_email_and_a_person_has_several() -> None:
