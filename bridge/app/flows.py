@@ -15,6 +15,7 @@ from bridge.contract.sharding import shard_of
 from bridge.copper.entities import ENTITIES
 from bridge.policy.changes import Verdict
 from bridge.policy.fields import FieldPolicy
+from bridge.policy.permissions import Permissions
 from bridge.policy.settling import Waits
 from bridge.policy.sightings import Via
 from bridge.policy.sweeps import Brake
@@ -69,7 +70,7 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         publishing=publishing,
         settling=Settling(publishing, _waits(settings), random.random),
         key_fields={name: settings.accounts[name].key_fields for name in mine},
-        allow_delete=settings.commands.allow_delete,
+        permissions=_permissions(settings),
         fenced_at=fenced_at,
         jitter=random.random,
         slots={name: asyncio.Semaphore(settings.commands.max_in_flight) for name in mine},
@@ -136,6 +137,12 @@ def _polled(settings: Settings, account: str, entity: str, overlap: int) -> Poll
         overlap=overlap,
         backfill=settings.events.backfill == "created",
     )
+
+
+def _permissions(settings: Settings) -> Permissions:
+    own = {name: account.commands_allowed for name, account in settings.accounts.items()}
+    narrowed = {name: patterns for name, patterns in own.items() if patterns is not None}
+    return Permissions(settings.commands.allowed, narrowed, settings.commands.allow_delete)
 
 
 def _waits(settings: Settings) -> Waits:

@@ -4,14 +4,13 @@
 an environment that is handed in, no network.
 """
 
+from bridge.settings.commanding import CommandsSettings, RepliesSettings
 from bridge.settings.groups import (
     AccountSettings,
-    CommandsSettings,
     CopperSettings,
     EntityEvents,
     EventsSettings,
     KafkaSettings,
-    RepliesSettings,
     TopicsSettings,
     WebhooksSettings,
 )

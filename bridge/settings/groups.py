@@ -1,4 +1,4 @@
-"""The groups of settings about Copper, Kafka and what flows between them: frozen, each field with its meaning and unit.
+"""The groups of settings about Copper, Kafka and what flows to Kafka: frozen, each field with its meaning and unit.
 
 Every part of the bridge is given the group it needs. A field's docstring is its row in docs/reference/configuration.md.
 """
@@ -22,7 +22,18 @@ from pydantic import (
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.payloads import did_you_mean
 from bridge.policy.fields import ALWAYS
-from bridge.settings.values import Classes, Count, Duration, Names, Patterns, PublicUrl, Secret, Secrets, Servers, Url
+from bridge.settings.values import (
+    ActionPatterns,
+    Classes,
+    Count,
+    Duration,
+    Names,
+    PublicUrl,
+    Secret,
+    Secrets,
+    Servers,
+    Url,
+)
 
 CUSTOM_FIELD = re.compile(r"custom_fields\.[1-9][0-9]{0,15}")
 COPPERS_LIMIT = 180  # calls in any 60 seconds, for everything together (reference: Copper's "Rate limits")
@@ -72,6 +83,8 @@ class AccountSettings(Group):
     """An OAuth access token (Bearer), instead of `api_key`."""
     api_key: SecretStr | None = Field(default=None, validate_default=True)
     """Copper's API key. From the environment or a secret file, not from the settings file."""
+    commands_allowed: ActionPatterns | None = None
+    """Of the actions in `commands.allowed` only these, for this account; null: all of them."""
     key_fields: Mapping[str, Count] = {}
     """Entity to the id of a Number custom field that marks what commands create, so that no create ends `unknown`."""
 
@@ -230,22 +243,6 @@ class EventsSettings(Group):
         """What holds for this entity, with the common values where it has none of its own."""
         own: EntityEvents = getattr(self, entity)
         return own.model_copy(update={"poll_every": own.poll_every or self.poll_every})
-
-
-class CommandsSettings(Group):
-    """Kafka to Copper."""
-
-    allow_delete: bool = True
-    """false: delete commands are answered with `forbidden`."""
-    max_in_flight: Count = 16
-    """Commands of one account that are carried out side by side."""
-
-
-class RepliesSettings(Group):
-    """Where answers may go."""
-
-    allowed: Patterns = ("copper.*.replies", "*.copper-replies")
-    """Patterns of topics that a command may name for its reply; anything else gets the default topic."""
 
 
 class WebhooksSettings(Group):

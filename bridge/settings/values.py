@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
+from bridge.policy.permissions import checked
+
 SHORTEST_SECRET = 16  # characters
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
@@ -77,6 +79,7 @@ AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
 Url = Annotated[str, AfterValidator(url)]
 PublicUrl = Annotated[str, AfterValidator(public_url)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(commas)]
+ActionPatterns = Annotated[Patterns, AfterValidator(checked)]
 Names = Annotated[tuple[str, ...], BeforeValidator(commas)]
 Classes = Annotated[tuple[Literal["interaction", "enrichment"], ...], BeforeValidator(commas)]
 Secret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]

@@ -9,14 +9,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from bridge.settings.commanding import CommandsSettings, RepliesSettings
 from bridge.settings.groups import (
     AccountSettings,
-    CommandsSettings,
     CopperSettings,
     EventsSettings,
     Group,
     KafkaSettings,
-    RepliesSettings,
     TopicsSettings,
     WebhooksSettings,
 )

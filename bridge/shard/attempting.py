@@ -17,6 +17,7 @@ from bridge.contract.records import Outgoing
 from bridge.contract.replies import Reply, failed
 from bridge.policy import outcomes, settling
 from bridge.policy.sameness import fields_equal
+from bridge.policy.permissions import Permissions
 from bridge.policy.sightings import Lane, Trouble, Why
 from bridge.shard.journal import Attempted, Finished, attempt_record, journal_key, read_journal
 from bridge.shard.naming import Naming
@@ -36,7 +37,7 @@ class Attempting:
     settling: Settling
     key_fields: Mapping[str, Mapping[str, int]]
     """Account and entity to the Number field for keys: its definition's id."""
-    allow_delete: bool
+    permissions: Permissions
     fenced_at: float
     jitter: Callable[[], float]
     slots: Mapping[str, asyncio.Semaphore]
@@ -49,13 +50,15 @@ class Attempting:
             return Outcome(failed(_ID_REUSED), keep=False)
         if isinstance(entry, Finished):
             return Outcome(entry.reply, keep=False)
+        if entry is None and (refused := self._refused(command)) is not None:
+            return refused
         named = await self.naming.named(command, attempted=entry is not None)
         if isinstance(named, Reply):
             return self._unnamed(command, entry, named)
         run = self._run(named, _action(named), entry, protect)
         if entry is not None:
             return await self.settling.settle(run, self.fenced_at) or await self._calls(run)
-        return self._refused(command) or await self._unexpected(run) or await self._calls(run)
+        return await self._unexpected(run) or await self._calls(run)
 
     def _unnamed(self, command: Command, entry: Attempted | None, reply: Reply) -> Outcome:
         """The outcome of a command whose names stand for nothing (any more)."""
@@ -198,10 +201,8 @@ class Attempting:
         return Outcome(failed(Failure(Code.EXPECTATION_FAILED, "Not as expected", detail, fields)))
 
     def _refused(self, command: Command) -> Outcome | None:
-        if command.action == "delete" and not self.allow_delete:
-            detail = "deletes are switched off in this bridge (commands.allow_delete)"
-            return Outcome(failed(Failure(Code.FORBIDDEN, "Not allowed", detail)))
-        return None
+        failure = self.permissions.refusal(command.account, command.entity, command.action)
+        return None if failure is None else Outcome(failed(failure))
 
     def _inside(self, deadline: float | None, seconds: float) -> float:
         return seconds if deadline is None else max(0.0, min(seconds, deadline - self.publishing.clock()))

@@ -124,6 +124,14 @@ def test_a_list_in_a_variable_is_written_with_commas() -> None:
     assert settings.replies.allowed == ("mine.*", "yours.*")
 
 
+def test_what_commands_may_do_is_said_for_all_accounts_and_for_one(write: Write) -> None:
+    path = write("commands: {allowed: [company.*, '*.get']}\naccounts: {acme: {commands_allowed: []}}")
+    settings = load(path, {}, TOKEN)
+    assert settings.commands.allowed == ("company.*", "*.get")
+    assert settings.accounts["acme"].commands_allowed == ()
+    assert load(None, {}, TOKEN).accounts["acme"].commands_allowed is None
+
+
 def test_an_empty_variable_and_those_of_a_service_called_bridge_are_not_settings() -> None:
     foreign = {"BRIDGE_SERVICE_HOST": "10.0.0.1", "BRIDGE_PORT": "tcp://10.0.0.1:80", "BRIDGE_PORT_80_TCP_ADDR": "x"}
     foreign |= {"BRIDGE_WEB_SERVICE_PORT_HTTP": "80", "BRIDGE_CONFIG": "bridge.yaml", "BRIDGE_INSTANCE": ""}
@@ -208,6 +216,15 @@ def way_out(file: str) -> str:
         (
             "events: {lead: {fields: {allow: [custom_fields.x]}}}",
             'events.lead: fields: "custom_fields.x" is no field of it, did you mean "custom_fields"?',
+        ),
+        (
+            "commands: {allowed: [company.get, compny.*]}",
+            'commands.allowed: "compny.*" matches no action, did you mean "company.*"?',
+        ),
+        ("commands: {allowed: [lead.upset]}", 'commands.allowed: "lead.upset" matches no action, did you mean "lead.'),
+        (
+            "accounts: {acme: {commands_allowed: '*.delte'}}",
+            'accounts.acme.commands_allowed: "*.delte" matches no action, did you mean "*.delete"?',
         ),
         ("webhooks: {secret: canary}", "webhooks.secret: must have 16 characters or more"),
         ("webhooks: {accept: [a-good-long-canary, canary]}", "webhooks.accept: must have 16 characters or more"),

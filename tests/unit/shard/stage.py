@@ -22,6 +22,7 @@ from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
 from bridge.policy.changes import Verdict
 from bridge.policy.fields import FieldPolicy
+from bridge.policy.permissions import Permissions
 from bridge.policy.scans import REACHABLE
 from bridge.policy.sessions import Ending
 from bridge.policy.settling import Waits
@@ -62,6 +63,7 @@ OTHER = "globex"
 EPOCH = 1_790_000_000
 WAITS = Waits(timeout=20.0, lateness=60.0, index_lag=120.0)
 OVERLAP = 120
+ANYTHING = Permissions()
 FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
 TOPICS = {
     **{NAMES.state(entity): ("state", entity) for entity in FOLLOWED},
@@ -153,7 +155,7 @@ class Stage:
         self,
         ledger: Ledger | None = None,
         *,
-        allow_delete: bool = True,
+        permissions: Permissions = ANYTHING,
         fenced_at: float | None = None,
         at_once: int = 16,
         accounts: Sequence[str] = (ACCOUNT,),
@@ -166,7 +168,7 @@ class Stage:
             publishing=publishing,
             settling=Settling(publishing, WAITS, lambda: 0.0),
             key_fields={ACCOUNT: self.key_fields},
-            allow_delete=allow_delete,
+            permissions=permissions,
             fenced_at=asyncio.get_running_loop().time() if fenced_at is None else fenced_at,
             jitter=lambda: 0.0,
             slots={ACCOUNT: asyncio.Semaphore(at_once)},

@@ -13,6 +13,7 @@ from bridge.contract.headers import FORWARDED
 from bridge.contract.records import LARGEST_RECORD, Position
 from bridge.contract.sharding import shard_of
 from bridge.policy.settling import Look
+from bridge.policy.permissions import Permissions
 from bridge.policy.sightings import Trouble, Why
 from bridge.shard import executing as flow
 from bridge.shard.cursors import position_key
@@ -125,7 +126,7 @@ async def test_deleting_what_is_gone_succeeds_already_and_invents_no_event(stage
 
 async def test_deletes_can_be_switched_off(stage: Stage) -> None:
     stage.copper.keep("company", 7, name="Tideglass")
-    async with stage.at_work(stage.executing(allow_delete=False)):
+    async with stage.at_work(stage.executing(permissions=Permissions(deletes=False))):
         stage.send("delete", record_id=7)
         await stage.until(stage.replied)
     assert (stage.replied()[0].code, stage.called("execute")) == ("forbidden", [])
