@@ -12,6 +12,7 @@ from bridge.app.webhooks import subscribing
 from bridge.app.world import FOLLOWED, World, enabled
 from bridge.contract.events import Change, ChangeClass
 from bridge.contract.sharding import shard_of
+from bridge.contract.signing import SigningKeys
 from bridge.copper.entities import ENTITIES
 from bridge.policy.changes import Verdict
 from bridge.policy.fields import FieldPolicy
@@ -77,7 +78,7 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         naming=Naming(world.accounts, time.time, random.random),
     )
     concluding = Concluding(ledger, publishing, world.addresses, overlap, observing.answered, observing.buried)
-    served = Served(world.accounts, settings.topics.partitions, settings.replies.allowed)
+    served = Served(world.accounts, settings.topics.partitions, settings.replies.allowed, _keys(settings))
     executing = Executing(served, world.intake, attempting, concluding, observing.unexpected)
     index_lag = settings.copper.index_lag.total_seconds()
     noticing = Noticing(world.accounts, overlap, index_lag, ledger, publishing, world.intake, observing.unexpected)
@@ -143,6 +144,11 @@ def _permissions(settings: Settings) -> Permissions:
     own = {name: account.commands_allowed for name, account in settings.accounts.items()}
     narrowed = {name: patterns for name, patterns in own.items() if patterns is not None}
     return Permissions(settings.commands.allowed, narrowed, settings.commands.allow_delete)
+
+
+def _keys(settings: Settings) -> SigningKeys:
+    secrets = settings.commands.signing_keys
+    return SigningKeys({name: secret.get_secret_value().encode() for name, secret in secrets.items()})
 
 
 def _waits(settings: Settings) -> Waits:

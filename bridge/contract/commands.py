@@ -15,8 +15,9 @@ import orjson
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.failures import Code, Failure
 from bridge.contract.headers import FORWARDED, REPLY_PARTITION, Heading, ReplyAddress, read_heading
-from bridge.contract.payloads import DEEPEST, MOST_MEMBERS, Problems, did_you_mean, problems, too_deep, too_many
+from bridge.contract.payloads import Problems, did_you_mean, parse, problems
 from bridge.contract.records import Headers, Incoming, Outgoing, Position
+from bridge.contract.signing import NO_KEYS, SigningKeys
 from bridge.contract.topics import TopicNames
 
 __all__ = ["Command", "Malformed", "ReplyAddress", "decode", "encode", "forwarded"]
@@ -62,15 +63,22 @@ class Malformed:
 
 
 def decode(
-    record: Incoming, *, entity: str, names: TopicNames, accounts: Collection[str], allowed_replies: Sequence[str]
+    record: Incoming,
+    *,
+    entity: str,
+    names: TopicNames,
+    accounts: Collection[str],
+    allowed_replies: Sequence[str],
+    keys: SigningKeys = NO_KEYS,
 ) -> Command | Malformed:
     """Read a record of the commands topic of `entity`. Any bytes give a value, never an exception.
 
     `accounts` are those the bridge serves: with exactly one, a command may leave its account out. `allowed_replies` are
-    patterns of topics that callers may have their replies in (`replies.allowed`).
+    patterns of topics that callers may have their replies in (`replies.allowed`). With any `keys`, only signed commands
+    get through.
     """
     heading = read_heading(record, entity, names, allowed_replies)
-    value = _parse(record.value)
+    value = parse(record.value)
     if isinstance(value, str):
         return _malformed(record, entity, heading, Code.MALFORMED, {"": (value,), **heading.problems})
     account = _account(value, accounts)
@@ -83,22 +91,10 @@ def decode(
         return _malformed(record, entity, heading, code, wrong, account=account, action=action.name)
     if account is None:
         return _refused(record, entity, heading, _no_account(value), action=action.name)
+    unsigned = keys.refusal(record)
+    if unsigned is not None:
+        return _refused(record, entity, heading, unsigned, account=account, action=action.name)
     return _command(record, entity, heading, value, account, action)
-
-
-def _parse(raw: bytes | None) -> dict[str, Any] | str:
-    """The value as an object, or why it is none."""
-    if not raw:
-        return "the value is empty; a command is one JSON object"
-    try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return "the value is not JSON"
-    if not isinstance(value, dict):
-        return "the value is not a JSON object"
-    if too_many(value):
-        return f"the value has more than {MOST_MEMBERS} members"
-    return f"the value nests deeper than {DEEPEST} levels" if too_deep(value) else value
 
 
 def _account(value: Mapping[str, Any], accounts: Collection[str]) -> str | None:

@@ -6,7 +6,7 @@ exception, and the reply address is always as good as could be read.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TypeVar
@@ -23,6 +23,9 @@ REPLY_TOPIC = ("kafka_replyTopic", "reply-to", "reply_to")
 REPLY_PARTITION = "kafka_replyPartition"
 DEADLINE = ("ce_expirytime", "deadline")
 LANES = ("interactive", "bulk")
+
+MOST_HEADERS = 100
+"""Headers of a command that are looked at; a sender with more is no sender of commands."""
 
 _LONGEST_ID = 255
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -63,6 +66,10 @@ def read_heading(record: Incoming, entity: str, names: TopicNames, allowed_repli
     """Read all headers of a command; what is missing or unreadable takes its default."""
     problems: dict[str, tuple[str, ...]] = {}
     position = _position(record)
+    own = tuple(header for header in record.headers if header[0] != FORWARDED)
+    if len(own) > MOST_HEADERS:
+        problems["headers"] = (f"must be at most {MOST_HEADERS}",)
+        record = replace(record, headers=own[:MOST_HEADERS])
 
     def take(family: Sequence[str], parse: Callable[[bytes], T], default: T) -> T:
         name, raw = _first(record, family)

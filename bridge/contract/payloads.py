@@ -1,4 +1,4 @@
-"""Validation of command values: every problem at once, as field path to reasons in plain words.
+"""Command values: read within limits, and validated: every problem at once, as field path to reasons in plain words.
 
 Called by `commands.decode` and by callers who want to check before they send. Judges by the same schemas that are
 published. Reasons never repeat a value of the input: they end in replies, dead letters and logs.
@@ -10,12 +10,16 @@ from functools import cache
 from typing import Any
 
 import jsonschema_rs
+import orjson
 
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.schemas import Schema, command_schema
 
 Problems = Mapping[str, tuple[str, ...]]
 """Dotted path of a field to the reasons it is refused."""
+
+LARGEST = 1024 * 1024
+"""Bytes of a value: what brokers take by default, where nothing was compressed."""
 
 DEEPEST = 12
 """Levels of lists and objects in a command; the deepest that Copper's shapes need is six."""
@@ -34,6 +38,23 @@ _WORDS = {
     "object": "an object",
     "null": "null",
 }
+
+
+def parse(raw: bytes | None) -> dict[str, Any] | str:
+    """The value as an object, or why it is none."""
+    if not raw:
+        return "the value is empty; a command is one JSON object"
+    if len(raw) > LARGEST:
+        return f"the value has more than {LARGEST} bytes"
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return "the value is not JSON"
+    if not isinstance(value, dict):
+        return "the value is not a JSON object"
+    if too_many(value):
+        return f"the value has more than {MOST_MEMBERS} members"
+    return f"the value nests deeper than {DEEPEST} levels" if too_deep(value) else value
 
 
 def problems(action: Action, value: Mapping[str, Any]) -> Problems:

@@ -3,8 +3,10 @@
 A field's docstring is its row in docs/reference/configuration.md.
 """
 
+from pydantic import Field
+
 from bridge.settings.groups import Group
-from bridge.settings.values import ActionPatterns, Count, Patterns
+from bridge.settings.values import ActionPatterns, Count, KeyName, Patterns, Secret
 
 
 class CommandsSettings(Group):
@@ -14,6 +16,8 @@ class CommandsSettings(Group):
     """Patterns of `<entity>.<action>`, such as `company.*` or `*.get`; anything else is answered with `forbidden`."""
     allow_delete: bool = True
     """false: delete commands are answered with `forbidden`, whatever `commands.allowed` says."""
+    signing_keys: dict[KeyName, Secret] = Field(default={})
+    """Key id to secret, 16 characters or more; with any, only signed commands count. Environment or secret files."""
     max_in_flight: Count = 16
     """Commands of one account that are carried out side by side."""
 

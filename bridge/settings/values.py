@@ -76,6 +76,7 @@ def _hard_to_guess(value: SecretStr) -> SecretStr:
 
 Duration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
 AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
+KeyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$")]
 Url = Annotated[str, AfterValidator(url)]
 PublicUrl = Annotated[str, AfterValidator(public_url)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(commas)]

@@ -17,6 +17,7 @@ from bridge.contract.commands import Command, Malformed, decode, forwarded
 from bridge.contract.failures import Code, Failure
 from bridge.contract.records import Incoming
 from bridge.contract.sharding import shard_of
+from bridge.contract.signing import NO_KEYS, SigningKeys
 from bridge.policy.positions import Positions
 from bridge.policy.sessions import SessionEnded
 from bridge.shard.attempting import Attempting
@@ -43,6 +44,7 @@ class Served:
     coppers: Mapping[str, Copper]
     partitions: int
     allowed_replies: Sequence[str]
+    keys: SigningKeys = NO_KEYS
 
 
 class Executing:
@@ -112,6 +114,7 @@ class Executing:
             names=self._names,
             accounts=self._served.coppers.keys(),
             allowed_replies=self._served.allowed_replies,
+            keys=self._served.keys,
         )
         key = _order_key(command)
         if key in self._waiting:

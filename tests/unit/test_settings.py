@@ -132,6 +132,17 @@ def test_what_commands_may_do_is_said_for_all_accounts_and_for_one(write: Write)
     assert load(None, {}, TOKEN).accounts["acme"].commands_allowed is None
 
 
+def test_keys_that_sign_commands_come_from_variables_and_mounted_files_by_their_ids(tmp_path: Path) -> None:
+    (tmp_path / "commands__signing_keys__erp_2026").write_text("canary-canary-canary\n")
+    environ = {"BRIDGE_SECRETS_DIR": str(tmp_path), "BRIDGE_COMMANDS__SIGNING_KEYS__SHOP": "canary-canary-canary-2"}
+    commands = load(None, environ, TOKEN).commands
+    assert {name: key.get_secret_value() for name, key in commands.signing_keys.items()} == {
+        "erp_2026": "canary-canary-canary",
+        "shop": "canary-canary-canary-2",
+    }
+    assert "canary" not in repr(commands)
+
+
 def test_an_empty_variable_and_those_of_a_service_called_bridge_are_not_settings() -> None:
     foreign = {"BRIDGE_SERVICE_HOST": "10.0.0.1", "BRIDGE_PORT": "tcp://10.0.0.1:80", "BRIDGE_PORT_80_TCP_ADDR": "x"}
     foreign |= {"BRIDGE_WEB_SERVICE_PORT_HTTP": "80", "BRIDGE_CONFIG": "bridge.yaml", "BRIDGE_INSTANCE": ""}
@@ -226,6 +237,11 @@ def way_out(file: str) -> str:
             "accounts: {acme: {commands_allowed: '*.delte'}}",
             'accounts.acme.commands_allowed: "*.delte" matches no action, did you mean "*.delete"?',
         ),
+        ("commands: {signing_keys: {shop: canary}}", "commands.signing_keys.shop: must have 16 characters or more"),
+        (
+            "commands: {signing_keys: {Shop: canary-canary-canary}}",
+            "commands.signing_keys.Shop: must match ^[a-z0-9_-]",
+        ),
         ("webhooks: {secret: canary}", "webhooks.secret: must have 16 characters or more"),
         ("webhooks: {accept: [a-good-long-canary, canary]}", "webhooks.accept: must have 16 characters or more"),
         ("instance: {x: 1}", "instance: must be text"),
@@ -313,7 +329,7 @@ def shown(key: str, default: object) -> str:
         return "null"
     if isinstance(default, timedelta):
         return f"`{in_words(default)}`"
-    if isinstance(default, tuple):
+    if isinstance(default, tuple | dict):
         return ", ".join(f"`{part}`" for part in default) or "none"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

@@ -19,6 +19,7 @@ from bridge.contract.notices import Notice, notice_record
 from bridge.contract.records import Headers, Incoming, Outgoing, Position
 from bridge.contract.replies import Reply
 from bridge.contract.sharding import shard_of
+from bridge.contract.signing import NO_KEYS, SigningKeys
 from bridge.contract.topics import TopicNames
 from bridge.policy.changes import Verdict
 from bridge.policy.fields import FieldPolicy
@@ -156,6 +157,7 @@ class Stage:
         ledger: Ledger | None = None,
         *,
         permissions: Permissions = ANYTHING,
+        keys: SigningKeys = NO_KEYS,
         fenced_at: float | None = None,
         at_once: int = 16,
         accounts: Sequence[str] = (ACCOUNT,),
@@ -180,7 +182,7 @@ class Stage:
             self.pulse.beat()
 
         concluding = Concluding(ledger, publishing, self.replies, OVERLAP, answered, self.buried.append)
-        served = Served(coppers, PARTITIONS, ("copper.*.replies", "*.copper-replies"))
+        served = Served(coppers, PARTITIONS, ("copper.*.replies", "*.copper-replies"), keys)
         return Executing(served, self.intake, attempting, concluding, self.unexpected.append)
 
     def polling(

@@ -4,7 +4,10 @@ import orjson
 import pytest
 
 from bridge.contract.catalogue import CATALOGUE, Action
+from bridge.contract.commands import encode
+from bridge.contract.failures import Code
 from bridge.contract.sharding import shard_of
+from bridge.contract.signing import SigningKeys, sign_command
 from bridge.policy.permissions import Permissions
 from tests.unit.shard.stage import ACCOUNT, NAMES, OTHER, PARTITIONS, Stage
 
@@ -45,3 +48,23 @@ async def test_a_command_of_another_shards_account_is_moved_and_judged_there(sta
             lambda: stage.answered and stage.log.of(NAMES.commands("company"), shard_of(OTHER, PARTITIONS))
         )
     assert [reply.value["command"]["account"] for reply in stage.replied()] == [ACCOUNT]
+
+
+async def test_where_commands_are_signed_a_forged_one_is_answered_and_buried_and_does_nothing(stage: Stage) -> None:
+    topic, secret = NAMES.commands("company"), b"a-secret-of-16+-characters"
+    value, headers = encode("delete", record_id=7, command_id="c-1", deadline=stage.clock() + 60)
+    stage.copper.keep("company", 7, name="Tideglass")
+    async with stage.at_work(stage.executing(keys=SigningKeys({"shop": secret}))):
+        stage.put(topic, value, headers)
+        stage.put(topic, value, (*headers, sign_command(topic, b"acme", value, headers, key_id="shop", secret=b"?")))
+        await stage.until(lambda: len(stage.answered) == 2)
+        assert stage.called("execute") == []
+        stage.put(topic, value, (*headers, sign_command(topic, b"acme", value, headers, key_id="shop", secret=secret)))
+        await stage.until(lambda: len(stage.answered) == 3)
+    assert [(reply.status, reply.code) for reply in stage.replied()] == [
+        ("failed", "forbidden"),
+        ("failed", "forbidden"),
+        ("succeeded", None),
+    ]
+    assert [record.value for record in stage.log.of(NAMES.dead_letters("company"))] == [value, value]
+    assert stage.buried == [Code.FORBIDDEN, Code.FORBIDDEN]
