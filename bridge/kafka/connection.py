@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.helpers import create_ssl_context
 from aiokafka.producer import sender
 
+import bridge.kafka.lenient  # noqa: F401 - for its effect on every consumer
 from bridge.kafka.abandoning import abandon
 from bridge.settings import KafkaSettings
 

@@ -17,6 +17,7 @@ from bridge.kafka.intake import Intake
 from bridge.kafka.topics import ensure
 from tests.integration.kafka.conftest import connected
 from tests.integration.kafka.waiting import PATIENCE_S, until
+from tests.integration.unreadable import NAMELESS, send_batch
 
 SHARDS = 2
 
@@ -32,12 +33,16 @@ class Desk:
     stack: AsyncExitStack
     got: dict[tuple[str, int], list[int]] = field(default_factory=lambda: defaultdict(list))
 
+    records: list[Incoming] = field(default_factory=list)
+    """Those of the first topic."""
+
     def open(self, shard: int, positions: Mapping[str, int] | None = None) -> None:
         self.intake.open(shard, lambda: positions or {}, dict.fromkeys(self.topics, self.take))
 
     def take(self, records: Sequence[Incoming]) -> None:
         for record in records:
             self.got[record.position.topic, record.position.partition].append(record.position.offset)
+        self.records += [record for record in records if record.position.topic == self.topics[0]]
 
     async def write(self, topic: str, shard: int, count: int) -> None:
         for _ in range(count):
@@ -181,3 +186,21 @@ async def test_a_position_before_the_logs_beginning_means_what_is_left(desk: Des
     desk.open(0, {commands: 1})
 
     await desk.delivered(commands, 0, 2)
+
+
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
+async def test_a_header_may_have_any_bytes_for_its_name(desk: Desk, compressed: bool) -> None:
+    commands, inbox = desk.topics
+    await desk.write(commands, 0, 1)
+    values = [b"0", b"1", b"2", b"3", b"4"]
+    await send_batch(desk.producer, commands, 0, values, unreadable={0, 1, 4}, compressed=compressed)
+    await desk.write(commands, 0, 1)
+    await desk.write(inbox, 1, 2)
+
+    desk.open(0)
+    desk.open(1)
+
+    await desk.delivered(commands, 0, *range(7))
+    await desk.delivered(inbox, 1, 0, 1)
+    assert [record.value for record in desk.records[1:6]] == values
+    assert [record.headers for record in desk.records[1:4]] == [((NAMELESS, b"1"),), ((NAMELESS, b"1"),), ()]
