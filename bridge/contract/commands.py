@@ -14,7 +14,7 @@ import orjson
 
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.failures import Code, Failure
-from bridge.contract.headers import FORWARDED, REPLY_PARTITION, Heading, ReplyAddress, read_heading
+from bridge.contract.headers import FORWARDED, REPLY_PARTITION, Heading, ReplyAddress, first_position, read_heading
 from bridge.contract.payloads import Problems, did_you_mean, parse, problems
 from bridge.contract.records import Headers, Incoming, Outgoing, Position
 from bridge.contract.signing import NO_KEYS, SigningKeys
@@ -192,8 +192,9 @@ def _refused(
 
 def forwarded(record: Incoming, partition: int) -> Outgoing:
     """The same command for another partition of its topic, marked with the position it lay at first."""
-    mark = () if record.header(FORWARDED) is not None else ((FORWARDED, str(record.position).encode()),)
-    return Outgoing(record.position.topic, partition, record.key, record.value, record.headers + mark)
+    theirs = tuple(header for header in record.headers if header[0] != FORWARDED)
+    mark = (FORWARDED, str(first_position(record)).encode())
+    return Outgoing(record.position.topic, partition, record.key, record.value, (*theirs, mark))
 
 
 def encode(

@@ -65,7 +65,7 @@ class Heading:
 def read_heading(record: Incoming, entity: str, names: TopicNames, allowed_replies: Sequence[str]) -> Heading:
     """Read all headers of a command; what is missing or unreadable takes its default."""
     problems: dict[str, tuple[str, ...]] = {}
-    position = _position(record)
+    position = first_position(record)
     own = tuple(header for header in record.headers if header[0] != FORWARDED)
     if len(own) > MOST_HEADERS:
         problems["headers"] = (f"must be at most {MOST_HEADERS}",)
@@ -102,7 +102,7 @@ def _first(record: Incoming, family: Sequence[str]) -> tuple[str, bytes | None]:
     return next(((name, raw) for name, raw in found if raw is not None), (family[0], None))
 
 
-def _position(record: Incoming) -> Position:
+def first_position(record: Incoming) -> Position:
     """Where the record lay first. The header counts for this topic only: it moves commands between its partitions."""
     match = _FORWARDED.fullmatch((record.header(FORWARDED) or b"").decode(errors="replace"))
     if match is None or match[1] != record.position.topic:

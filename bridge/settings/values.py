@@ -39,12 +39,14 @@ def _positive(span: timedelta) -> timedelta:
 
 
 def url(value: str) -> str:
-    """An http or https address with a host and without credentials in it; a slash at its end is dropped."""
+    """An http or https address with a host, without credentials, query or fragment; a slash at its end is dropped."""
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be an address such as https://bridge.example.com")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not contain a user name or password")
+    if "?" in value or "#" in value:
+        raise ValueError("must not contain a query or fragment: paths are put behind it")
     return value.rstrip("/")
 
 

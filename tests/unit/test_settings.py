@@ -207,6 +207,7 @@ def way_out(file: str) -> str:
         ("copper: {timeout: 0s}", "copper.timeout: must be longer than nothing"),
         ("copper: {base_url: 'ftp://x'}", "copper.base_url: must be an address such as https://bridge.example.com"),
         ("copper: {base_url: 'https://canary:canary@x'}", "copper.base_url: must not contain a user name or password"),
+        ("copper: {base_url: 'https://x/v1?canary'}", "copper.base_url: must not contain a query or fragment"),
         (
             "webhooks: {public_url: 'http://bridge.example'}",
             "webhooks.public_url: must be https: secrets and ids travel",

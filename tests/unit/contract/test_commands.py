@@ -194,6 +194,13 @@ def test_a_command_forwarded_twice_keeps_its_first_position(incoming: Callable[.
     assert [value for name, value in again.headers if name == FORWARDED] == [b"copper.company.commands-1-41"]
 
 
+def test_a_mark_of_the_callers_own_making_does_not_take_the_identity_of_a_command_that_is_moved(
+    incoming: Callable[..., Incoming],
+) -> None:
+    moved = forwarded(incoming(UPDATE, (FORWARDED, b"nonsense")), 3)
+    assert [value for name, value in moved.headers if name == FORWARDED] == [b"copper.company.commands-1-41"]
+
+
 @pytest.mark.parametrize("value", [b"copper.lead.commands-1-41", b"nonsense", b"\xff", b"copper.company.commands--1-4"])
 def test_a_forwarding_mark_that_is_not_of_this_topic_is_ignored(decoded: Decoded, value: bytes) -> None:
     assert decoded(UPDATE, (FORWARDED, value)).position == Position("copper.company.commands", 1, 41)

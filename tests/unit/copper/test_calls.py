@@ -1,15 +1,18 @@
 """Calls: which request carries out what."""
 
+import json
 import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
 from bridge.contract.catalogue import CATALOGUE
-from bridge.contract.commands import Command, ReplyAddress
-from bridge.contract.records import Position
+from bridge.contract.commands import Command, Malformed, ReplyAddress, decode
+from bridge.contract.records import Incoming, Position
+from bridge.contract.topics import TopicNames
 from bridge.copper import calls
 from bridge.copper.entities import ENTITIES, SCANNED
 from bridge.policy.sightings import Ask, Stamp
@@ -111,6 +114,61 @@ def test_nothing_in_a_command_can_bend_the_path(pair: tuple[str, str], **parts: 
 
     assert PATH.fullmatch(call.path)
     assert PATH.fullmatch(call.route.replace("{id}", "1"))
+
+
+URLS = re.compile(r"https://api\.copper\.example/developer_api/v1" + f"({PATH.pattern})")
+BENT = [
+    "../users/me",
+    "//evil.example",
+    "/..%2f..%2fusers",
+    "7?x=1",
+    "7#x",
+    "a@b.c\r\nHost: evil.example",
+    "\u2025/",
+    "{id}",
+    "7 ",
+]
+BY_PAIR = {(row.entity, row.name): row for row in CATALOGUE.actions}
+
+texts = st.sampled_from(BENT) | st.text(max_size=20) | st.emails().map(lambda email: email + "/../me")
+ids = st.integers(1, 2**63 - 1) | st.integers(-2, 2**65) | st.floats() | st.booleans() | texts
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """Commands of every action, with some of what they say replaced by what might get elsewhere."""
+    entity, action = draw(st.sampled_from(sorted(BY_PAIR)))
+    asked = {"action": action, **BY_PAIR[entity, action].example}
+    bent = {"id": ids, "email": texts, "match": st.fixed_dictionaries({"field": st.just("email"), "value": texts})}
+    for name in asked.keys() & bent.keys():
+        asked[name] = draw(bent[name] | st.just(asked[name]))
+    if draw(st.booleans()) and isinstance(asked.get("data"), dict):
+        asked["data"] = asked["data"] | {draw(st.sampled_from(["name", "email", "id", "url"])): draw(texts | ids)}
+    return entity, asked
+
+
+@settings(deadline=None, max_examples=300)
+@given(messages())
+def test_whatever_a_command_says_its_call_goes_to_a_route_of_the_table_on_the_one_host(
+    message: tuple[str, dict[str, Any]],
+) -> None:
+    entity, asked = message
+    record = Incoming(Position(f"copper.{entity}.commands", 0, 7), None, json.dumps(asked).encode(), (), 0)
+    found = decode(record, entity=entity, names=TopicNames(), accounts=["acme"], allowed_replies=["*"])
+    event(type(found).__name__)
+    if isinstance(found, Malformed):
+        return
+
+    made = [calls.of(found)]
+    if found.record_id is not None:
+        made.append(calls.get(entity, found.record_id))
+    if found.match is not None:
+        made.append(calls.matching(entity, found.match))
+
+    for call in made:
+        url = URL("https://api.copper.example/developer_api/v1" + call.path, encoded=True)
+        assert URLS.fullmatch(str(url))
+        assert (url.host, url.raw_query_string, url.raw_fragment) == ("api.copper.example", "", "")
 
 
 @pytest.mark.parametrize("record_id", [0, -1, 2**63, "7", "7/../8", True, None])

@@ -6,7 +6,7 @@ A fuzzer of our own: seeded, so that a failure can be repeated, and quick enough
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -17,6 +17,7 @@ from bridge.contract.notices import LARGEST_ID, Notice, notice_record, read_noti
 from bridge.contract.records import Incoming, Position
 from bridge.contract.topics import TopicNames
 from bridge.copper.notifications import EVENTS, MAX_IDS, Notification, Refusal, read
+from tests import fuzzing
 
 INPUTS = 50_000
 """Of each kind; the nightly form has many times as many."""
@@ -43,66 +44,14 @@ NOTICES = [
     notice_record(Notice("acme", "lead", "updated", (1, 2, LARGEST_ID), 1_790_000_402_123), TopicNames(), 4).value
     or b""
 ]
-DEEP = [b"[" * depth + b"]" * depth for depth in (10, 990, 1023, 1025)]
-WORDS = [b"NaN", b"-Infinity", b"1e999", b"-0", b"9" * 400, b"18446744073709551616", b"-1", b"1.0", b"null", b"true",
-         b'""', b"{}", b"[]", b'"\\ud800"', b'"\\u0000"', b"\xff\xfe", b"\xc0\x80", b"\xed\xa0\x80", b"\xef\xbb\xbf",
-         b'"ids":[7],', b'"timestamp":5,', b'"type":{"type":"lead"},',
+WORDS = [*fuzzing.WORDS, b'"ids":[7],', b'"timestamp":5,', b'"type":{"type":"lead"},',
          b'"9999-12-31T23:59:59-23:59"', b'"0001-01-01T00:00Z"']  # fmt: skip
-
-
-def _flip(random: Random, body: bytes) -> bytes:
-    changed = bytearray(body)
-    for _ in range(random.randint(1, 8)):
-        changed[random.randrange(len(changed))] ^= 1 << random.randrange(8)
-    return bytes(changed)
-
-
-def _cut(random: Random, body: bytes) -> bytes:
-    start, end = sorted((random.randrange(len(body)), random.randrange(len(body))))
-    return body[:start] + body[end:]
-
-
-def _splice(random: Random, body: bytes) -> bytes:
-    other = random.choice(BODIES + NOTICES)
-    return body[: random.randrange(len(body))] + other[random.randrange(len(other)) :]
-
-
-def _insert(random: Random, body: bytes) -> bytes:
-    at = random.randrange(len(body))
-    return body[:at] + random.choice(WORDS) + body[at:]
-
-
-def _other_value(random: Random, body: bytes) -> bytes:
-    """Another value after one of the colons, the rest as it was: JSON, more often than not."""
-    parts = body.split(b":")
-    at = random.randrange(len(parts))
-    _, comma, rest = parts[at].partition(b",")
-    parts[at] = random.choice(random.choice([WORDS, DEEP])) + comma + rest
-    return b":".join(parts)
-
-
-def _nest(random: Random, body: bytes) -> bytes:
-    at, depth = random.randrange(len(body)), random.choice([10, 1023, 1025, 5000])
-    opening, closing = random.choice([(b"[", b"]"), (b'{"a":', b"}")])
-    return body[:at] + opening * depth + b"1" + closing * depth + body[at:]
-
-
-def _twice(random: Random, body: bytes) -> bytes:
-    """Every key a second time, with other values."""
-    return body[:-1] + b"," + random.choice(BODIES + NOTICES)[1:]
-
-
-MUTATIONS: list[Callable[[Random, bytes], bytes]] = [
-    _flip, _flip, _cut, _splice, _insert, _insert, _other_value, _other_value, _twice, _nest]  # fmt: skip
 
 
 def inputs(random: Random, seeds: list[bytes], count: int) -> Iterator[bytes]:
     """Valid bodies, each changed once to three times."""
     for _ in range(count):
-        body = random.choice(seeds)
-        for _ in range(random.randint(1, 3)):
-            body = random.choice(MUTATIONS)(random, body) if body else random.randbytes(8)
-        yield body
+        yield fuzzing.changed(random, random.choice(seeds), BODIES + NOTICES, WORDS)
 
 
 def _reads(body: bytes) -> str:
