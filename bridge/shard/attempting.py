@@ -16,8 +16,8 @@ from bridge.contract.failures import Code, Failure
 from bridge.contract.records import Outgoing
 from bridge.contract.replies import Reply, failed
 from bridge.policy import outcomes, settling
-from bridge.policy.sameness import fields_equal
 from bridge.policy.permissions import Permissions
+from bridge.policy.sameness import fields_equal
 from bridge.policy.sightings import Lane, Trouble, Why
 from bridge.shard.journal import Attempted, Finished, attempt_record, journal_key, read_journal
 from bridge.shard.naming import Naming

@@ -6,7 +6,6 @@ A fuzzer of our own: seeded, so that a failure can be repeated, and quick enough
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
 from random import Random
 
 import orjson
@@ -16,78 +15,20 @@ from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.commands import Command, Malformed, decode, forwarded
 from bridge.contract.dead_letters import dead_letter
 from bridge.contract.failures import Code
-from bridge.contract.headers import FORWARDED
 from bridge.contract.payloads import DEEPEST, LARGEST
-from bridge.contract.records import Headers, Incoming, Position
+from bridge.contract.records import Incoming, Position
 from bridge.contract.replies import Reply, Status, failed, reply_record
-from bridge.contract.signing import NO_KEYS, SIGNATURE, SIGNED, SigningKeys, sign_command
+from bridge.contract.signing import NO_KEYS, SIGNATURE, SigningKeys
 from bridge.contract.topics import TopicNames
-from tests.fuzzing import WORDS, changed
+from tests.odd_commands import SECRET, odd_commands
 
 INPUTS = 20_000
 """The nightly form has many times as many."""
 NAMES = TopicNames()
-SECRET = b"a-secret-of-16+-characters"
 KEYS = (NO_KEYS, SigningKeys({"shop": SECRET}))
 ALLOWED = ("copper.*.replies", "*.copper-replies")
 REPLY_TOPIC = re.compile(r"copper\.[a-zA-Z0-9._-]+\.replies|[a-zA-Z0-9._-]{1,249}\.copper-replies")
 """Where an answer may go, said once more and otherwise."""
-COMMANDS = [
-    (row.entity, orjson.dumps({"action": row.name, **account, **row.example}))
-    for row in CATALOGUE.actions
-    for account in ({}, {"account": "acme"}, {"account": "nobody"})
-]
-VALUES = [value for _, value in COMMANDS]
-TEXTS = [b"order-4711", b"2026-12-01T12:00:00Z", b"shop.copper-replies", b"copper.lead.replies", b"bulk", b"/shop",
-         b"copper.company.update.v1", b"v1;shop;" + b"0" * 64, b"copper.company.commands-3-7", b"\0\0\0\2",
-         b"payments.commands", b"copper.company.state", b"copper.bridge.journal", b"__consumer_offsets",
-         b"..", b"a" * 300, b"\r\nx: y", b"9999-12-31T23:59:59-23:59", b"0001-01-01T00:00:00+23:59"]  # fmt: skip
-PLAUSIBLE = [("idempotency-key", b"order-4711"), ("ce_id", b"4711"), ("ce_source", b"/shop"), ("lane", b"bulk"),
-             ("deadline", b"2026-12-01T12:00:00Z"), ("reply-to", b"shop.copper-replies"), ("traceparent", b"00-1"),
-             ("kafka_replyPartition", b"\0\0\0\2"), ("kafka_correlationId", b"\0\xff"),
-             (FORWARDED, b"copper.company.commands-3-7"), (SIGNATURE, b"v1;shop;" + b"0" * 64)]  # fmt: skip
-HEADER_NAMES = [*SIGNED, SIGNATURE, FORWARDED, "traceparent", "", "other", "\ufffd"]
-
-
-def _value(random: Random, value: bytes) -> bytes | None:
-    """A command as it is, changed, or no command at all."""
-    chance = random.random()
-    if chance < 0.02:
-        return random.choice([None, b"", random.randbytes(random.randrange(64))])
-    if chance < 0.3:
-        return value
-    return changed(random, value, VALUES)
-
-
-def _header(random: Random) -> tuple[str, bytes]:
-    if random.random() < 0.7:
-        return random.choice(PLAUSIBLE)
-    text = random.choice([*TEXTS, *WORDS])
-    if random.random() < 0.3:
-        text = changed(random, text, TEXTS) if text else random.randbytes(4)
-    return random.choice(HEADER_NAMES), text
-
-
-def _headers(random: Random, topic: str, key: bytes | None, value: bytes | None) -> Headers:
-    headers = tuple(_header(random) for _ in range(random.choice([0, 0, 1, 1, 2, 2, 3, 6, 12])))
-    if random.random() < 0.02:
-        headers *= 120
-    if random.random() < 0.2:
-        whole = (("idempotency-key", b"c-1"), ("deadline", b"2026-12-01T12:00:00Z"), *headers)
-        return (*whole, sign_command(topic, key, value, whole, key_id="shop", secret=SECRET))
-    return headers
-
-
-def inputs(random: Random, count: int) -> Iterator[tuple[str, Incoming]]:
-    """Records on the topics of all entities."""
-    entities = list(CATALOGUE.entities)
-    for offset in range(count):
-        entity, valid = random.choice(COMMANDS)
-        entity = random.choice(entities) if random.random() < 0.1 else entity
-        topic, key = NAMES.commands(entity), random.choice([None, b"", b"acme", b"\xff\0"])
-        value = _value(random, valid)
-        time_ms = random.choice([-1, 0, 1_790_000_402_123, 2**63 - 1, -(2**63)])
-        yield entity, Incoming(Position(topic, 0, offset), key, value, _headers(random, topic, key, value), time_ms)
 
 
 def _judge(entity: str, record: Incoming, keys: SigningKeys) -> str:
@@ -132,7 +73,7 @@ def _depth(value: object) -> int:
 
 def _fuzz(seed: int, count: int) -> None:
     random, ends, began = Random(seed), Counter[str](), time.perf_counter()  # noqa: S311 - no secrets
-    for number, (entity, record) in enumerate(inputs(random, count)):
+    for number, (entity, record) in enumerate(odd_commands(random, count, NAMES)):
         try:
             ends[_judge(entity, record, KEYS[number % 2])] += 1
         except Exception:

@@ -12,8 +12,8 @@ from bridge.contract.failures import Code
 from bridge.contract.headers import FORWARDED
 from bridge.contract.records import LARGEST_RECORD, Position
 from bridge.contract.sharding import shard_of
-from bridge.policy.settling import Look
 from bridge.policy.permissions import Permissions
+from bridge.policy.settling import Look
 from bridge.policy.sightings import Trouble, Why
 from bridge.shard import executing as flow
 from bridge.shard.cursors import position_key
