@@ -34,12 +34,13 @@ async def bridge(bootstrap_servers: str, tmp_path: Path) -> AsyncGenerator[Stage
         yield play
 
 
-def good(entity: str, number: int) -> tuple[bytes, tuple[str, bytes]]:
+def good(play: Stage, entity: str, number: int) -> tuple[bytes, tuple[str, bytes]]:
     """A command that a well-meaning caller sends, and the header that its reply is known by."""
     account = ACCOUNTS[number % SHARDS]
     asked = {"action": "search", "data": {"page_size": 1}}
     if entity == "activity":
-        asked = {"action": "create", **CATALOGUE.actions_of("activity")[0].example}
+        parent = {"type": "company", "id": play.account(account).create("company", {"name": f"Good {number}"})["id"]}
+        asked = {"action": "create", "data": {"type": {"category": "user", "id": 0}, "parent": parent, "details": "x"}}
     return orjson.dumps({**asked, "account": account}), ("correlation-id", f"good-{number}".encode())
 
 
@@ -60,7 +61,7 @@ async def produced(play: Stage, random: Random) -> tuple[Counter[str], list[tupl
                 await put(producer, record, random.randrange(SHARDS))
                 sent[entity] += 1
             entity, partition = entities[number % len(entities)], number // len(entities) % SHARDS
-            topic, (value, header) = play.names.commands(entity), good(entity, number)
+            topic, (value, header) = play.names.commands(entity), good(play, entity, number)
             await send_batch(producer, topic, partition, [b"?", b"{}"], unreadable={1})
             await producer.send(topic, value, None, partition, headers=[header])
             sent[entity] += 3
