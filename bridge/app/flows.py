@@ -36,6 +36,7 @@ from bridge.shard.session import Flow, Flows
 from bridge.shard.settling import Settling
 from bridge.shard.snapshotting import Snapshotting
 from bridge.shard.sweeping import Sweeping, Swept
+from bridge.shard.turns import Turns
 
 
 def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_at: float) -> Flows:
@@ -74,8 +75,8 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         permissions=_permissions(settings),
         fenced_at=fenced_at,
         jitter=random.random,
-        slots={name: asyncio.Semaphore(settings.commands.max_in_flight) for name in mine},
         naming=Naming(world.accounts, time.time, random.random),
+        turns={name: Turns(settings.commands.max_in_flight) for name in mine},
     )
     concluding = Concluding(ledger, publishing, world.addresses, overlap, observing.answered, observing.buried)
     served = Served(world.accounts, settings.topics.partitions, settings.replies.allowed, _keys(settings))

@@ -4,11 +4,10 @@ One `Allowance` per account, shared by all who call for it. Knows no call; keeps
 """
 
 import asyncio
-import contextlib
-from collections import deque
 
 from bridge.policy.budget import Budget
 from bridge.policy.sightings import Lane
+from bridge.policy.turns import Rounds
 
 LONGEST_HOLD_SECONDS = 600.0
 """A Retry-After beyond this is not believed."""
@@ -19,23 +18,27 @@ class Allowance:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {lane: deque() for lane in Lane}
+        self._waiting: dict[Lane, Rounds[asyncio.Future[None]]] = {lane: Rounds() for lane in Lane}
         self._held_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    async def grant(self, lane: Lane) -> None:
-        """Wait for the permission to make one call, first come first served within a lane.
+    async def grant(self, lane: Lane, kind: str) -> None:
+        """Wait for the permission to make one call. Within a lane kinds of records take turns.
 
         A permission that arrives while the caller is being cancelled is spent: one call fewer, never one too many.
         """
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[lane].append(turn)
+        self._waiting[lane].add(kind, turn)
         self._serve()
         try:
             await turn
         finally:
-            with contextlib.suppress(ValueError):
-                self._waiting[lane].remove(turn)
+            self._waiting[lane].leave(kind, turn)
+
+    def soonest(self, ahead: int) -> float:
+        """Seconds in which no call can be granted that so many others come before, whatever happens."""
+        now = asyncio.get_running_loop().time()
+        return max(self._budget.soonest(now, ahead), self._held_until) - now
 
     def forfeit(self) -> None:
         """The account is taken over: what was saved meanwhile may have been spent by its owner before."""
@@ -62,18 +65,14 @@ class Allowance:
             self._timer.cancel()
             self._timer = None
         loop = asyncio.get_running_loop()
-        while lanes := self._lanes():
+        while lanes := [lane for lane, turns in self._waiting.items() if turns]:
             now = loop.time()
             ready = max(self._budget.ready_at(now), self._held_until)
             if ready > now:
                 self._timer = loop.call_at(ready, self._serve)
                 return
             lane = self._budget.choose(lanes)
-            self._budget.take(now, lane)
-            self._waiting[lane].popleft().set_result(None)
-
-    def _lanes(self) -> list[Lane]:
-        for turns in self._waiting.values():
-            while turns and turns[0].cancelled():
-                turns.popleft()
-        return [lane for lane, turns in self._waiting.items() if turns]
+            turn = self._waiting[lane].take()
+            if not turn.done():
+                self._budget.take(now, lane)
+                turn.set_result(None)

@@ -48,6 +48,11 @@ class Call:
             raise ValueError(f"{self.method} {self.route} does not go with the id {self.id!r}")
 
     @property
+    def kind(self) -> str:
+        """What it is about, in Copper's words; calls of different kinds take turns."""
+        return self.route.split("/")[1]
+
+    @property
     def path(self) -> str:
         """The path below the base URL."""
         return self.route if self.id is None else self.route.replace("{id}", f"{self.id:d}")

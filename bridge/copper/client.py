@@ -16,11 +16,13 @@ from bridge.contract.commands import Command
 from bridge.copper import calls, reference
 from bridge.copper.budgeting import Allowance
 from bridge.copper.calls import Call
+from bridge.copper.entities import ENTITIES
 from bridge.copper.readings import viewer
 from bridge.copper.transport import Received, Transport
 from bridge.copper.wire import Answer, Credentials, decipher, retry_after
 from bridge.policy.matching import Named
 from bridge.policy.sightings import Ask, Lane, Page, Record, Trouble, Why
+from bridge.policy.turns import COMMAND_LANES
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,18 +173,22 @@ class CopperAccount:
 
     async def call(self, call: Call, lane: Lane) -> Any | Trouble:
         """Make any call of `calls` and give what its reading takes from the answer."""
-        await self._budget.grant(lane)
+        await self._budget.grant(lane, call.kind)
         answer, _ = await self._answer(call, lane, None)
         return answer.value if isinstance(answer, Answer) else answer
 
-    async def admit(self, lane: Lane, *, deadline: float | None) -> bool:
-        """Wait until the budget grants one call, to be made by `execute`; False when the deadline passed first."""
+    def soonest(self, ahead: int) -> float:
+        """Seconds in which no call can be granted that so many others come before, whatever happens."""
+        return self._budget.soonest(ahead)
+
+    async def admit(self, lane: Lane, entity: str, *, deadline: float | None) -> bool:
+        """Wait until the budget grants one call, to be made by `execute`; False when the deadline comes first."""
         remaining = None if deadline is None else deadline - self._clock()
-        if remaining is not None and remaining <= 0:
+        if remaining is not None and remaining <= self._budget.soonest(0):
             return False
         try:
             async with asyncio.timeout(remaining):
-                await self._budget.grant(lane)
+                await self._budget.grant(lane, ENTITIES[entity].path)
         except TimeoutError:
             return False
         return True
@@ -193,11 +199,11 @@ class CopperAccount:
         `deadline` is Unix seconds; past it nothing is sent and the answer is `EXPIRED`. Raises LookupError for an
         entity and action that the contract does not pair.
         """
-        answer, _ = await self._answer(calls.of(command), Lane.COMMANDS, deadline)
+        answer, _ = await self._answer(calls.of(command), COMMAND_LANES[command.lane], deadline)
         return answer.value if isinstance(answer, Answer) else answer
 
     async def _page(self, call: Call, lane: Lane) -> Page | Trouble:
-        await self._budget.grant(lane)
+        await self._budget.grant(lane, call.kind)
         answer, round_trip = await self._answer(call, lane, None)
         if isinstance(answer, Trouble):
             return answer

@@ -10,7 +10,8 @@ could take in the rest is burst + rate * (60 - t): together no more than the lim
 the same reason an account that changes hands between living processes begins empty at its new owner (`forfeit`). A
 rolling window that remembered calls exactly could not promise that without keeping them somewhere.
 
-Lanes that wait share what is granted by their weights (stride scheduling); a lane that is alone takes all.
+Lanes that wait share what is granted by their weights; a lane that is alone takes all. Interactive and bulk commands
+share one weight, so that commands get their half whichever they are.
 """
 
 from collections import deque
@@ -18,10 +19,12 @@ from collections.abc import Collection
 from types import MappingProxyType
 
 from bridge.policy.sightings import Lane
+from bridge.policy.turns import HALVES, Shares
 
 WINDOW_SECONDS = 60.0
 BURST = 10.0
 SHARES = MappingProxyType({Lane.COMMANDS: 50, Lane.POLLS: 35, Lane.CHECKS: 7, Lane.SNAPSHOTS: 5, Lane.SWEEPS: 3})
+"""In percent, bulk commands counted with the interactive ones."""
 CUT = 0.7
 """What a 429 leaves of the pace."""
 CUT_SECONDS = 1.0
@@ -51,8 +54,7 @@ class Budget:
         self._cut_at = float("-inf")
         self._tokens = 0.0
         self._at = now
-        self._passes = dict.fromkeys(SHARES, 0.0)
-        self._reached = 0.0
+        self._shares, self._halves = Shares(SHARES), Shares(HALVES)
         self._taken: deque[tuple[float, Lane]] = deque()
 
     def ready_at(self, now: float) -> float:
@@ -61,9 +63,18 @@ class Budget:
         missing = 1.0 - self._tokens
         return now if missing <= NEARLY else now + missing / (self._full * self._pace)
 
+    def soonest(self, now: float, ahead: int) -> float:
+        """Before when no call can be made that so many others come before, whatever happens.
+
+        That is when it is made if the pace is full all the time and nobody but those others wants to call.
+        """
+        self._gain(now)
+        return now + max(0.0, ahead + 1.0 - NEARLY - self._tokens) / self._full
+
     def choose(self, waiting: Collection[Lane]) -> Lane:
         """Whose turn it is among the lanes that have somebody waiting; commands first among equals."""
-        return min(waiting, key=lambda lane: (self._start(lane), -SHARES[lane]))
+        lane = self._shares.choose({_whole(each) for each in waiting})
+        return self._halves.choose([each for each in waiting if each in HALVES]) if lane in HALVES else lane
 
     def take(self, now: float, lane: Lane) -> None:
         """A call is made.
@@ -75,8 +86,9 @@ class Budget:
         if self._tokens < 1.0 - NEARLY:
             raise ValueError("the budget grants no call yet")
         self._tokens -= 1.0
-        self._reached = self._start(lane)
-        self._passes[lane] = self._reached + 1.0 / SHARES[lane]
+        self._shares.take(_whole(lane))
+        if lane in HALVES:
+            self._halves.take(lane)
         self._taken.append((now, lane))
         while self._taken and self._taken[0][0] <= now - WINDOW_SECONDS:
             self._taken.popleft()
@@ -99,17 +111,17 @@ class Budget:
 
     def used(self, now: float) -> dict[Lane, int]:
         """Calls of the last minute by lane."""
-        counts = dict.fromkeys(SHARES, 0)
+        counts = dict.fromkeys(Lane, 0)
         for at, lane in self._taken:
             counts[lane] += at > now - WINDOW_SECONDS
         return counts
-
-    def _start(self, lane: Lane) -> float:
-        """Where the lane stands: one that was away comes back without a claim on the past."""
-        return max(self._passes[lane], self._reached)
 
     def _gain(self, now: float) -> None:
         passed = max(0.0, now - self._at)
         self._at = max(now, self._at)
         self._tokens = min(self._burst, self._tokens + passed * self._full * self._pace)
         self._pace = min(1.0, self._pace + passed / RECOVERY_SECONDS)
+
+
+def _whole(lane: Lane) -> Lane:
+    return Lane.COMMANDS if lane in HALVES else lane

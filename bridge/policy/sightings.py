@@ -25,9 +25,10 @@ class Via(StrEnum):
 
 
 class Lane(StrEnum):
-    """Who a call is made for; the lanes share one budget of calls per account."""
+    """Who a call is made for; the lanes share one budget of calls per account. `COMMANDS` are the interactive ones."""
 
     COMMANDS = "commands"
+    BULK = "bulk"
     POLLS = "polls"
     CHECKS = "checks"
     SNAPSHOTS = "snapshots"

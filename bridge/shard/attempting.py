@@ -6,6 +6,7 @@ Called by `shard.executing`; the outcome is written by `shard.concluding`.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +19,14 @@ from bridge.contract.replies import Reply, failed
 from bridge.policy import outcomes, settling
 from bridge.policy.permissions import Permissions
 from bridge.policy.sameness import fields_equal
-from bridge.policy.sightings import Lane, Trouble, Why
+from bridge.policy.sightings import Trouble, Why
 from bridge.shard.journal import Attempted, Finished, attempt_record, journal_key, read_journal
 from bridge.shard.naming import Naming
-from bridge.shard.outcome import Outcome, Run, done, expired, kept, succeeded, undecided
+from bridge.shard.outcome import Outcome, Run, done, expired, hopeless, kept, succeeded, undecided
 from bridge.shard.ports import Copper, Draft, Ledger
 from bridge.shard.publishing import Publishing
 from bridge.shard.settling import Settling
+from bridge.shard.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class Attempting:
     permissions: Permissions
     fenced_at: float
     jitter: Callable[[], float]
-    slots: Mapping[str, asyncio.Semaphore]
     naming: Naming
+    turns: Mapping[str, Turns]
 
     async def attempt(self, command: Command, protect: Callable[[bool], None]) -> Outcome:
         """Everything up to the outcome. Returns once Copper has answered for good, or never will."""
@@ -58,7 +60,7 @@ class Attempting:
         run = self._run(named, _action(named), entry, protect)
         if entry is not None:
             return await self.settling.settle(run, self.fenced_at) or await self._calls(run)
-        return await self._unexpected(run) or await self._calls(run)
+        return hopeless(run, self.publishing.clock()) or await self._unexpected(run) or await self._calls(run)
 
     def _unnamed(self, command: Command, entry: Attempted | None, reply: Reply) -> Outcome:
         """The outcome of a command whose names stand for nothing (any more)."""
@@ -79,7 +81,7 @@ class Attempting:
     def _run(self, command: Command, action: Action, entry: Attempted | None, protect: Callable[[bool], None]) -> Run:
         field = self.key_fields.get(command.account, {}).get(command.entity) if action.name == "create" else None
         key = None if field is None else settling.key_of(command.account, command.entity, command.id, field)
-        run = Run(command, action, self.coppers[command.account], protect, key)
+        run = Run(command, action, self.coppers[command.account], self.turns[command.account], protect, key)
         if entry is not None:
             run.journaled, run.doubted, run.began_s, run.since_s = True, True, entry.at, entry.since
         return run
@@ -109,7 +111,7 @@ class Attempting:
             doubted=run.doubted,
         )
         if isinstance(decision, outcomes.ProbeAccount):
-            probe = await run.copper.works(Lane.COMMANDS)
+            probe = await run.copper.works(run.lane)
             decision = outcomes.after_probe(trouble, probe, failures=failures, jitter=jitter)
         match decision:
             case outcomes.Expire():
@@ -135,8 +137,8 @@ class Attempting:
     async def _call(self, run: Run) -> Any:
         """One call, journaled ahead if it may have an effect. Never more than so many at a time for an account."""
         command = run.command
-        async with self.slots[command.account]:
-            if not await run.copper.admit(Lane.COMMANDS, deadline=command.deadline):
+        async with run.turn(self._inside(command.deadline, math.inf)) as ours:
+            if not ours or not await run.copper.admit(run.lane, command.entity, deadline=command.deadline):
                 return _TOO_LATE
             deadline = command.deadline
             if run.action.effect:

@@ -3,7 +3,9 @@
 Made by `shard.attempting`, written by `shard.concluding`. Values and how they are made of Copper's answer; no I/O.
 """
 
+import math
 from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +15,10 @@ from bridge.contract.events import Fate
 from bridge.contract.failures import Code, Failure
 from bridge.contract.replies import Reply, Status
 from bridge.policy.settling import Doubt, Key
-from bridge.policy.sightings import Record
+from bridge.policy.sightings import Lane, Record
+from bridge.policy.turns import COMMAND_LANES
 from bridge.shard.ports import Copper
+from bridge.shard.turns import Turns
 
 TOO_LATE = Failure(
     Code.WOULD_EXPIRE,
@@ -63,6 +67,7 @@ class Run:
     command: Command
     action: Action
     copper: Copper
+    turns: Turns
     protect: Callable[[bool], None]
     key: Key | None = None
     """The mark that the record it creates is to carry, if its entity has a field for it."""
@@ -79,6 +84,15 @@ class Run:
     asked_s: float = 0.0
     sent_at: float = 0.0
     """Loop time of the last call's beginning."""
+
+    @property
+    def lane(self) -> Lane:
+        """Of every call that is made for the command."""
+        return COMMAND_LANES[self.command.lane]
+
+    def turn(self, seconds: float = math.inf) -> AbstractAsyncContextManager[bool]:
+        """A place for one call of the command."""
+        return self.turns.turn(self.lane, self.command.entity, seconds)
 
     @property
     def sent(self) -> Command:
@@ -137,6 +151,25 @@ def done(run: Run, record: Record | None, *, already: bool = False, certain: boo
 def expired(run: Run) -> Outcome:
     """The deadline passed first; provably nothing was done."""
     return Outcome(run.timed(Reply(Status.EXPIRED, failure=TOO_LATE)), keep=kept(run))
+
+
+def hopeless(run: Run, now: float) -> Outcome | None:
+    """Its deadline comes before its turn can, even if nobody else wanted to call: why wait to say so.
+
+    Assumes that all who come before it make one call each.
+    """
+    if run.command.deadline is None:
+        return None
+    left, ahead = run.command.deadline - now, run.turns.before(run.lane, run.command.entity)
+    seconds = run.copper.soonest(ahead)
+    if not seconds > left > 0.0:
+        return None
+    detail = (
+        f"{ahead} commands of the account come first, so that its call to Copper could be made in {seconds:.1f} s at "
+        f"the earliest; the deadline is in {left:.1f} s; nothing was done"
+    )
+    failure = replace(TOO_LATE, title="Would expire", detail=detail)
+    return Outcome(run.timed(Reply(Status.EXPIRED, failure=failure)), keep=kept(run))
 
 
 def undecided(run: Run, detail: str) -> Outcome:

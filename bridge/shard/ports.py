@@ -63,10 +63,14 @@ class Copper(Protocol):
         """All rows of a list of the catalogue's `names`; a call for each page of users."""
         ...
 
-    async def admit(self, lane: Lane, *, deadline: float | None) -> bool:
+    def soonest(self, ahead: int) -> float:
+        """Seconds in which the budget cannot grant a call that so many others come before, whatever happens."""
+        ...
+
+    async def admit(self, lane: Lane, entity: str, *, deadline: float | None) -> bool:
         """Wait until the budget grants one call, which the caller makes by `execute`.
 
-        False when the deadline passed.
+        False when the deadline passed, or is certain to pass first.
         """
         ...
 

@@ -13,7 +13,7 @@ from typing import Any
 from bridge.contract.events import content_hash, state_key
 from bridge.policy import fates, outcomes
 from bridge.policy.settling import SKEW_SECONDS, UNIQUE, Done, Look, Undecided, Waits, look_for, settle
-from bridge.policy.sightings import Ask, Lane, Page, Record, Stamp, Trouble, Why
+from bridge.policy.sightings import Ask, Page, Record, Stamp, Trouble, Why
 from bridge.shard.journal import journal_key, made_mark
 from bridge.shard.outcome import Outcome, Run, done, succeeded, undecided
 from bridge.shard.publishing import Publishing
@@ -76,11 +76,12 @@ class Settling:
         mark = made_mark(command.account, command.entity, record["id"])
         return any(key != journal_key(command) for key, _ in self.publishing.memory.known.marked(mark))
 
-    async def _ask(self, ask: Callable[[], Awaitable[Any | Trouble]]) -> Any | Trouble:
+    async def _ask(self, run: Run, ask: Callable[[], Awaitable[Any | Trouble]]) -> Any | Trouble:
         """What Copper answers, sooner or later: NOT_FOUND or a refusal is an answer, too."""
         failures = 0
         while True:
-            answer = await ask()
+            async with run.turn():
+                answer = await ask()
             if not isinstance(answer, Trouble) or answer.why is Why.NOT_FOUND or answer.why in _REFUSED:
                 return answer
             await asyncio.sleep(outcomes.pause(failures, self.jitter()))
@@ -88,7 +89,7 @@ class Settling:
 
     async def get(self, run: Run, entity: str, record_id: int) -> Found:
         """The record by its id; none when it is gone."""
-        answer = await self._ask(lambda: run.copper.get(entity, record_id, Lane.COMMANDS))
+        answer = await self._ask(run, lambda: run.copper.get(entity, record_id, run.lane))
         if isinstance(answer, Trouble):
             return [] if answer.why is Why.NOT_FOUND else answer
         return [answer]
@@ -98,7 +99,7 @@ class Settling:
 
     async def _find(self, run: Run, field: str, value: Any) -> Found:
         match = {"field": field, "value": value}
-        found: Found = await self._ask(lambda: run.copper.find(run.command.entity, match, Lane.COMMANDS))
+        found: Found = await self._ask(run, lambda: run.copper.find(run.command.entity, match, run.lane))
         return found
 
     async def _match(self, run: Run) -> Found:
@@ -130,7 +131,7 @@ class Settling:
         since = int(run.since_s) - SKEW_SECONDS
         rows: dict[int, Record] = {}
         for number in range(1, MOST_PAGES + 1):
-            page = await self._ask(lambda number=number: self._page(run, since, number))  # type: ignore[misc]
+            page = await self._ask(run, lambda number=number: self._page(run, since, number))  # type: ignore[misc]
             if isinstance(page, Trouble):
                 return page
             rows |= {record["id"]: record for record in page.records}
@@ -141,8 +142,8 @@ class Settling:
     async def _page(self, run: Run, since: int, number: int) -> Page | Trouble:
         entity, data = run.command.entity, run.command.data
         if entity == "activity":
-            return await run.copper.activities(data.get("parent") or {}, number, Lane.COMMANDS)
-        return await run.copper.search(entity, Ask(Stamp.CREATED, at_least=since, page=number), Lane.COMMANDS)
+            return await run.copper.activities(data.get("parent") or {}, number, run.lane)
+        return await run.copper.search(entity, Ask(Stamp.CREATED, at_least=since, page=number), run.lane)
 
     async def _converted(self, run: Run) -> Found:
         """The lead; once converted, what it has become: a person, a company, an opportunity."""
@@ -150,7 +151,7 @@ class Settling:
         found = await self._by_id(run)
         if isinstance(found, Trouble) or found:
             return found
-        rows = await self._ask(lambda: run.copper.leads([record_id], Lane.COMMANDS))
+        rows = await self._ask(run, lambda: run.copper.leads([record_id], run.lane))
         if isinstance(rows, Trouble):
             return rows
         row = next((row for row in rows if fates.conversion(row) is not None), None)

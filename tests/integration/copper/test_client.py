@@ -221,10 +221,10 @@ async def test_past_its_deadline_a_command_is_neither_admitted_nor_sent(
         "acme", ApiKey("k", "ops@acme.example"), Allowance(Budget(60, asyncio.get_running_loop().time()))
     )
 
-    assert await acme.admit(Lane.COMMANDS, deadline=None)
-    assert await acme.admit(Lane.COMMANDS, deadline=time.time() + 60)
-    assert not await acme.admit(Lane.COMMANDS, deadline=time.time() - 1)
-    assert not await slow.admit(Lane.COMMANDS, deadline=time.time() + 0.05)
+    assert await acme.admit(Lane.COMMANDS, "company", deadline=None)
+    assert await acme.admit(Lane.COMMANDS, "company", deadline=time.time() + 60)
+    assert not await acme.admit(Lane.COMMANDS, "company", deadline=time.time() - 1)
+    assert not await slow.admit(Lane.COMMANDS, "company", deadline=time.time() + 0.05)
     assert why(await acme.execute(create, deadline=time.time() - 1)) is Why.EXPIRED
     assert copper.calls == []
 

@@ -35,7 +35,7 @@ async def test_those_who_wait_are_served_at_the_pace_of_the_policy() -> None:
     allowance, began = Allowance(budget), asyncio.get_running_loop().time()
     async with asyncio.TaskGroup() as group:
         for _ in range(8):
-            group.create_task(allowance.grant(Lane.POLLS))
+            group.create_task(allowance.grant(Lane.POLLS, "companies"))
 
     assert budget.granted[-1][0] - began >= 8 / ((FAST - BURST) / 60) - 1e-6
 
@@ -45,7 +45,7 @@ async def test_lanes_share_as_the_policy_chooses_and_each_is_in_order() -> None:
     allowance, order = Allowance(budget), list[tuple[Lane, int]]()
 
     async def caller(lane: Lane, number: int) -> None:
-        await allowance.grant(lane)
+        await allowance.grant(lane, "companies")
         order.append((lane, number))
 
     async with asyncio.TaskGroup() as group:
@@ -60,7 +60,7 @@ async def test_lanes_share_as_the_policy_chooses_and_each_is_in_order() -> None:
 
 async def test_waiting_asks_the_policy_only_when_something_may_have_changed() -> None:
     budget = Watched(per_minute=300)
-    await Allowance(budget).grant(Lane.POLLS)
+    await Allowance(budget).grant(Lane.POLLS, "companies")
 
     assert budget.asked <= 4
 
@@ -68,7 +68,7 @@ async def test_waiting_asks_the_policy_only_when_something_may_have_changed() ->
 async def test_a_caller_that_is_cancelled_takes_nothing_and_holds_nobody_up() -> None:
     budget = Watched()
     allowance = Allowance(budget)
-    first, second, third = (asyncio.create_task(allowance.grant(Lane.POLLS)) for _ in range(3))
+    first, second, third = (asyncio.create_task(allowance.grant(Lane.POLLS, "companies")) for _ in range(3))
     await asyncio.sleep(0)
     first.cancel()
     second.cancel()
@@ -83,12 +83,12 @@ async def test_a_caller_that_is_cancelled_takes_nothing_and_holds_nobody_up() ->
 async def test_a_grant_that_meets_a_cancellation_is_spent_and_the_next_is_still_served() -> None:
     budget = Watched()
     allowance, loop = Allowance(budget), asyncio.get_running_loop()
-    task = asyncio.create_task(allowance.grant(Lane.POLLS))
+    task = asyncio.create_task(allowance.grant(Lane.POLLS, "companies"))
     await asyncio.sleep(0)
     # In the same turn of the loop as the grant, before the caller goes on: within the resolution of its clock.
     loop.call_at(budget.ready_at(loop.time()) + 1e-10, task.cancel)
     await asyncio.wait([task])
-    await allowance.grant(Lane.COMMANDS)
+    await allowance.grant(Lane.COMMANDS, "companies")
 
     assert task.cancelled()
     assert budget.lanes() == [Lane.POLLS, Lane.COMMANDS]
@@ -102,7 +102,7 @@ async def test_a_429_slows_the_policy_down_and_its_wait_is_kept() -> None:
     slower = budget.ready_at(loop.time())
     allowance.penalize(0.08)
     began = loop.time()
-    await allowance.grant(Lane.COMMANDS)
+    await allowance.grant(Lane.COMMANDS, "companies")
 
     assert slower > unhindered
     assert budget.granted[0][0] - began >= 0.079
@@ -111,6 +111,6 @@ async def test_a_429_slows_the_policy_down_and_its_wait_is_kept() -> None:
 async def test_what_was_granted_within_the_last_minute_is_told_by_lane() -> None:
     allowance = Allowance(Watched())
     for lane in (Lane.POLLS, Lane.COMMANDS, Lane.POLLS):
-        await allowance.grant(lane)
+        await allowance.grant(lane, "companies")
     used = allowance.used()
     assert (used[Lane.POLLS], used[Lane.COMMANDS], sum(used.values())) == (2, 1, 3)

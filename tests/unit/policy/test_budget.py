@@ -82,6 +82,60 @@ def test_no_minute_holds_more_than_the_limit_in_random_use() -> None:
     assert most_in_a_minute(times) <= 170
 
 
+class Everything:
+    """Chance, and what may happen to a budget, one thing after the other."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)  # noqa: S311 - a seed, not secrecy
+        self.now = self.rng.uniform(0.0, 1000.0)
+        self.budget = Budget(self.rng.randint(2, 180), self.now)
+
+    def happens(self) -> None:
+        self.now += self.rng.choice([0.0, 0.3, 5.0]) * self.rng.random()
+        match self.rng.randrange(6):
+            case 0:
+                self.budget.penalize(self.now)
+            case 1:
+                self.budget.forfeit(self.now)
+            case _:
+                self.call()
+
+    def call(self) -> bool:
+        if self.budget.ready_at(self.now) > self.now:
+            return False
+        self.budget.take(self.now, self.rng.choice(list(Lane)))
+        return True
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 1 << 32), st.integers(0, 40))
+def test_no_call_is_ever_made_before_the_soonest_that_was_told_of_it(seed: int, ahead: int) -> None:
+    world = Everything(seed)
+    for _ in range(30):
+        world.happens()
+    soonest, calls = world.budget.soonest(world.now, ahead), 0
+    for _ in range(400):
+        if world.rng.random() < 0.1:
+            world.happens()
+        calls += world.call()
+        if calls > ahead:
+            break
+        world.now = world.budget.ready_at(world.now)
+    assert calls > ahead
+    assert world.now >= soonest - 1e-6
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(2, 180), st.floats(0, 100), st.integers(0, 300))
+def test_in_the_best_case_the_call_is_made_at_the_soonest(limit: int, rest: float, ahead: int) -> None:
+    budget, now = Budget(limit, 0.0), rest
+    soonest = budget.soonest(now, ahead)
+    for _ in range(ahead + 1):
+        now = budget.ready_at(now)
+        budget.take(now, Lane.BULK)
+    assert now == pytest.approx(soonest, abs=1e-3)
+
+
 def test_a_call_that_is_not_granted_is_refused() -> None:
     with pytest.raises(ValueError, match="no call yet"):
         Budget(170, 0.0).take(0.1, Lane.POLLS)
@@ -104,13 +158,21 @@ def shares(waiting: set[Lane], calls: int = 1000) -> Counter[Lane]:
 
 def test_lanes_share_by_weight_what_is_granted() -> None:
     assert shares(set(Lane)) == {
-        Lane.COMMANDS: 500,
+        Lane.COMMANDS: 450,
+        Lane.BULK: 50,
         Lane.POLLS: 350,
         Lane.CHECKS: 70,
         Lane.SNAPSHOTS: 50,
         Lane.SWEEPS: 30,
     }
     assert shares({Lane.POLLS, Lane.CHECKS})[Lane.POLLS] == 833
+
+
+@pytest.mark.parametrize("lanes", [{Lane.COMMANDS}, {Lane.BULK}, {Lane.COMMANDS, Lane.BULK}])
+def test_commands_get_their_half_whichever_they_are(lanes: set[Lane]) -> None:
+    granted = shares(lanes | {Lane.POLLS, Lane.CHECKS, Lane.SNAPSHOTS, Lane.SWEEPS})
+    assert sum(granted[lane] for lane in lanes) == 500
+    assert sum(shares(lanes | {Lane.SNAPSHOTS})[lane] for lane in lanes) in {909, 910}
 
 
 def test_a_lane_that_is_alone_takes_all() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from bridge.contract.commands import Command
 from bridge.policy.matching import Named
 from bridge.policy.sightings import Ask, Lane, Page, Record, Stamp, Trouble, Why
+from bridge.policy.turns import COMMAND_LANES
 from tests.unit.shard.endings import Endings, Pulse
 
 CALL_SECONDS = 0.5
@@ -72,9 +73,11 @@ class CopperInMemory:
         self.calls: list[Made] = []
         self.effects: list[tuple[str, str, int]] = []
         """Action, entity and id of all that was carried out, in order."""
-        self.admitted: list[Lane] = []
+        self.admitted: list[tuple[Lane, str]] = []
         self.admitting: deque[float] = deque()
         """Seconds that the next calls have to wait for the budget."""
+        self.pace = 0.0
+        """Seconds between two calls, at best."""
         self.late: float | None = None
         """Seconds after which a call takes effect whose caller ends before it was carried out; None: never."""
         self.cut_off: Callable[[], None] = lambda: None
@@ -148,8 +151,11 @@ class CopperInMemory:
         )
         return answer
 
-    async def admit(self, lane: Lane, *, deadline: float | None) -> bool:
-        self.admitted.append(lane)
+    def soonest(self, ahead: int) -> float:
+        return ahead * self.pace
+
+    async def admit(self, lane: Lane, entity: str, *, deadline: float | None) -> bool:
+        self.admitted.append((lane, entity))
         seconds = self.admitting.popleft() if self.admitting else 0.0
         left = seconds if deadline is None else min(seconds, deadline - self._clock())
         await asyncio.sleep(max(0.0, left))
@@ -158,7 +164,7 @@ class CopperInMemory:
     async def execute(self, command: Command, *, deadline: float | None) -> Any | Trouble:
         if deadline is not None and self._clock() > deadline:
             return Trouble(Why.EXPIRED, "too late to be sent")
-        return await self._call("execute", command, Lane.COMMANDS, lambda: self._carried_out(command))
+        return await self._call("execute", command, COMMAND_LANES[command.lane], lambda: self._carried_out(command))
 
     async def _call(self, method: str, about: Any, lane: Lane, honest: Callable[[], Any]) -> Any:
         loop = asyncio.get_running_loop()

@@ -44,6 +44,7 @@ from bridge.shard.session import Flow, Flows, Inlet, Parts, Retention
 from bridge.shard.settling import Settling
 from bridge.shard.snapshotting import Snapshotting, Taken
 from bridge.shard.sweeping import Sweeping, Swept
+from bridge.shard.turns import Turns
 from tests.unit.shard.copper import CopperInMemory
 from tests.unit.shard.endings import Endings, Pulse
 from tests.unit.shard.log import (
@@ -173,8 +174,8 @@ class Stage:
             permissions=permissions,
             fenced_at=asyncio.get_running_loop().time() if fenced_at is None else fenced_at,
             jitter=lambda: 0.0,
-            slots={ACCOUNT: asyncio.Semaphore(at_once)},
             naming=Naming(coppers, self.clock, lambda: 0.0),
+            turns={ACCOUNT: Turns(at_once)},
         )
 
         def answered(command: Command | Malformed, reply: Reply) -> None:
