@@ -161,8 +161,9 @@ class CopperAccount:
         """All rows of a list of reference data; a call for each page of users, one for any other list."""
         rows: dict[int, Named] = {}
         for page in count(1):
-            await self._budget.grant(lane)
-            answer, _ = await self._answer(reference.call(name, page), lane, None)
+            asked = reference.call(name, page)
+            await self._budget.grant(lane, asked.kind)
+            answer, _ = await self._answer(asked, lane, None)
             if isinstance(answer, Trouble):
                 return answer
             before = len(rows)
