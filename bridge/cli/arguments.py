@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from bridge.contract.catalogue import CATALOGUE, Action
+from bridge.contract.headers import LANES
 from bridge.contract.payloads import did_you_mean
 
 
@@ -31,6 +32,13 @@ def moment(text: str, now: float) -> float:
         if at.tzinfo is not None:
             return at.timestamp()
     raise typer.BadParameter("must be now, or a time such as 2027-01-04T09:12:44Z")
+
+
+def lane(text: str) -> str:
+    """A lane that commands may take."""
+    if text not in LANES:
+        raise typer.BadParameter("must be " + " or ".join(LANES), param_hint="--lane")
+    return text
 
 
 def followed(text: str) -> str:

@@ -14,3 +14,5 @@ class Exit(IntEnum):
     COMMAND = 6
     NO_REPLY = 7
     DIFFERENT = 8
+    UNKNOWN = 9
+    EXPIRED = 10

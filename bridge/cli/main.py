@@ -109,22 +109,19 @@ def call(
     account: Annotated[str | None, typer.Option(help="Needed when the bridge serves several.")] = None,
     command_id: Annotated[str | None, typer.Option("--id", help="The same id again is carried out once.")] = None,
     timeout: Annotated[str, typer.Option(metavar="DURATION", help="How long to wait.")] = "30s",
+    deadline: Annotated[
+        str | None, typer.Option(metavar="DURATION|none", help="Not to be begun later. Default: the timeout.")
+    ] = None,
+    lane: Annotated[str | None, typer.Option(metavar="interactive|bulk", help="What it may hold up.")] = None,
+    *,
     prefix: Prefix = "copper",
+    as_json: Annotated[bool, typer.Option("--json", help="The reply on one line.")] = False,
 ) -> None:
     """Send one command and print its reply. Values are JSON or else text; keys with dots nest."""
-    from bridge.cli.talking import ask
+    from bridge.cli.talking import Asking, ask
 
-    raise typer.Exit(
-        ask(
-            bootstrap_servers,
-            action,
-            pairs or [],
-            account=account,
-            command_id=command_id,
-            timeout=timeout,
-            prefix=prefix,
-        )
-    )
+    asking = Asking(account, command_id, timeout, deadline, lane, prefix, as_json)
+    raise typer.Exit(ask(bootstrap_servers, action, pairs or [], asking))
 
 
 def main() -> None:

@@ -3,21 +3,25 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
-from uuid import uuid4
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import typer
 
-from bridge.cli.arguments import action, members, nested, seconds
+from bridge.cli.arguments import action, lane, members, nested, seconds
 from bridge.cli.exits import Exit
 from bridge.cli.lines import as_json, as_line
-from bridge.client.calling import call
+from bridge.client.calling import calling, id_for
 from bridge.client.connecting import KafkaTrouble
 from bridge.client.listening import listen
-from bridge.contract.commands import encode
+from bridge.contract.catalogue import Action
 from bridge.contract.records import Incoming
+from bridge.contract.replies import Status
 from bridge.contract.topics import TopicNames
+
+_EXITS = {Status.SUCCEEDED: Exit.OK, Status.EXPIRED: Exit.EXPIRED, Status.UNKNOWN: Exit.UNKNOWN}
 
 
 def watch(servers: str, patterns: Sequence[str], *, earliest: bool, count: int | None, as_objects: bool) -> int:
@@ -43,49 +47,55 @@ async def _watch(servers: str, patterns: Sequence[str], *, earliest: bool, count
                 return
 
 
-def ask(
-    servers: str,
-    name: str,
-    pairs: Sequence[str],
-    *,
-    account: str | None,
-    command_id: str | None,
-    timeout: str,
-    prefix: str,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a command is sent. Times are durations as text; a `deadline` of None is the timeout, "none" is none."""
+
+    account: str | None = None
+    command_id: str | None = None
+    timeout: str = "30s"
+    deadline: str | None = None
+    lane: str | None = None
+    prefix: str = "copper"
+    one_line: bool = False
+    """The reply as one line of JSON."""
+
+
+def ask(servers: str, name: str, pairs: Sequence[str], asking: Asking) -> int:
     """Send a command and print its reply; the exit code."""
-    within_s = seconds(timeout)
-    row = action(name)
-    value, headers = encode(
-        row.name,
-        account=account,
-        command_id=command_id or str(uuid4()),
-        correlation=uuid4().hex.encode(),
-        deadline=time.time() + within_s,  # what nobody waits for any more is not begun
+    row, within_s = action(name), seconds(asking.timeout)
+    after_s = None if asking.deadline == "none" else seconds(asking.deadline or asking.timeout)
+    command_id = id_for(row, asking.command_id)
+    said = {
+        "account": asking.account,
+        "command_id": command_id,
+        "deadline": None if after_s is None else time.time() + after_s,
+        "lane": None if asking.lane is None else lane(asking.lane),
         **members(row, nested(pairs, parse=True)),
-    )
-    names = TopicNames(prefix)
-    key = None if account is None else account.encode()
-    work = call(
-        servers,
-        commands=names.commands(row.entity),
-        replies=names.replies(row.entity),
-        key=key,
-        value=value,
-        headers=headers,
-        within_s=within_s,
-    )
+    }
     try:
-        return _told(asyncio.run(work))
+        reply = asyncio.run(_ask(servers, asking.prefix, row, within_s, said))
     except KafkaTrouble as trouble:
         typer.echo(str(trouble), err=True)
         return Exit.KAFKA
-
-
-def _told(reply: Incoming | None) -> int:
     if reply is None:
-        typer.echo("no reply in time; a command that has not been begun by now never will be", err=True)
+        typer.echo(_unanswered(command_id, begun_later=after_s is None or after_s > within_s), err=True)
         return Exit.NO_REPLY
+    return _told(reply, one_line=asking.one_line)
+
+
+async def _ask(servers: str, prefix: str, row: Action, within_s: float, said: Mapping[str, Any]) -> Incoming | None:
+    async with calling(servers, TopicNames(prefix), [row.entity]) as caller:
+        return await caller.ask(row.entity, row.name, within_s=within_s, **said)
+
+
+def _unanswered(command_id: str | None, *, begun_later: bool) -> str:
+    so = "it may still be begun" if begun_later else "if it has not been begun by now, it never will be"
+    again = "" if command_id is None else f"; to ask again with --id {command_id} is safe"
+    return f"no reply in time: {so}{again}"
+
+
+def _told(reply: Incoming, *, one_line: bool) -> int:
     value = orjson.loads(reply.value or b"{}")
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-    return Exit.OK if value.get("status") == "succeeded" else Exit.COMMAND
+    typer.echo(orjson.dumps(value, option=0 if one_line else orjson.OPT_INDENT_2).decode())
+    return _EXITS.get(value.get("status"), Exit.COMMAND)

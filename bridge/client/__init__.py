@@ -1,0 +1,29 @@
+"""What Python programs import to command, and to wait: `from bridge.client import CopperCommands`."""
+
+from bridge.client.commands import Copper, CopperCommands
+from bridge.client.connecting import KafkaTrouble
+from bridge.client.entities import Record
+from bridge.client.outcomes import (
+    CommandExpired,
+    CommandFailed,
+    CommandTrouble,
+    NoReply,
+    NotUnderstood,
+    OutcomeUnknown,
+)
+from bridge.client.waiting import Waited, wait_complete
+
+__all__ = [
+    "CommandExpired",
+    "CommandFailed",
+    "CommandTrouble",
+    "Copper",
+    "CopperCommands",
+    "KafkaTrouble",
+    "NoReply",
+    "NotUnderstood",
+    "OutcomeUnknown",
+    "Record",
+    "Waited",
+    "wait_complete",
+]

@@ -1,40 +1,123 @@
-"""Calling: one command, and the reply to it.
+"""Calling: commands out, and to each its own reply, any number at once.
 
-Called by `copper-bridge call` and the demo. Needs the default replies topic, where it looks for its correlation id.
+Called by `bridge.client.commands` and `copper-bridge call`. Reads the default replies topics of the entities it is for,
+from where they end when it begins; knows its own replies by their correlation ids and leaves those of others alone.
 """
 
 import asyncio
+from collections.abc import AsyncGenerator, Collection
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
 
-from bridge.client.connecting import consumer, incoming, places, producer, read_from
-from bridge.contract.headers import CORRELATION
-from bridge.contract.records import Headers, Incoming
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from bridge.client.connecting import (
+    STOP_SECONDS,
+    KafkaTrouble,
+    consumer,
+    incoming,
+    places,
+    producer,
+    read_from,
+    trouble,
+)
+from bridge.contract.catalogue import Action
+from bridge.contract.commands import encode
+from bridge.contract.records import Incoming
+from bridge.contract.topics import TopicNames
+
+_CORRELATION = "correlation-id"
 
 
-async def call(
-    bootstrap_servers: str,
-    *,
-    commands: str,
-    replies: str,
-    key: bytes | None,
-    value: bytes,
-    headers: Headers,
-    within_s: float,
-) -> Incoming | None:
-    """Put a command on topic `commands` and give the reply from topic `replies`, or None when none came in time.
+def id_for(row: Action, given: str | None) -> str | None:
+    """The command id to send: a new one where none was given, but none for a read.
 
-    `value` and `headers` are `bridge.contract.commands.encode`'s; the reply is known by their correlation id.
-    `within_s` counts from the moment the command is written. Raises `KafkaTrouble`.
+    What is answered to an id is kept for 30 days, and a read may be repeated without.
     """
-    known = await places(bootstrap_servers, commands, replies)
-    async with consumer(bootstrap_servers) as ears, producer(bootstrap_servers) as mouth:
-        read_from(ears, await ears.end_offsets(known[replies]))  # before anything is said, so nothing is missed
-        await mouth.send_and_wait(commands, value, key=key, headers=list(headers))
-        wanted = {header for header in headers if header[0] in CORRELATION}
+    return given or (str(uuid4()) if row.effect else None)
+
+
+class Caller:
+    """Says commands and gives their replies. Made by `calling`, which has `hear` run beside it."""
+
+    def __init__(self, bootstrap_servers: str, names: TopicNames, mouth: AIOKafkaProducer) -> None:
+        self._servers = bootstrap_servers
+        self._names = names
+        self._mouth = mouth
+        self._waiting: dict[bytes, asyncio.Future[Incoming | KafkaTrouble]] = {}
+        self._over: KafkaTrouble | None = None
+
+    async def ask(
+        self, entity: str, action: str, *, within_s: float, account: str | None = None, **members: Any
+    ) -> Incoming | None:
+        """Put a command on the topic of `entity` and give its reply, or None when none came within `within_s` seconds.
+
+        `members` are those of `bridge.contract.commands.encode`, but for the correlation. Raises `KafkaTrouble`, after
+        which the command may lie in its topic or not, and ValueError for one that is too large for any topic.
+        """
+        if self._over is not None:
+            raise self._over
+        correlation = uuid4().bytes
+        value, headers = encode(action, account=account, correlation=correlation, **members)
+        reply: asyncio.Future[Incoming | KafkaTrouble] = asyncio.get_running_loop().create_future()
+        self._waiting[correlation] = reply
+        # Without an account to key by, one key for all: together they are moved to where it lies, in order.
+        key = (account or self._names.prefix).encode()
         try:
             async with asyncio.timeout(within_s):
-                async for record in ears:
-                    if wanted <= set(record.headers):
-                        return incoming(record)
+                await self._mouth.send_and_wait(self._names.commands(entity), value, key=key, headers=list(headers))
+                said = await reply
         except TimeoutError:
             return None
-    return None
+        except MessageSizeTooLargeError:
+            raise ValueError(f"{entity}.{action}: larger than a Kafka record may be; nothing was sent") from None
+        except KafkaError as error:
+            raise trouble(self._servers, error) from error
+        finally:
+            del self._waiting[correlation]
+        if isinstance(said, KafkaTrouble):
+            raise said
+        return said
+
+    async def hear(self, ears: AIOKafkaConsumer) -> None:
+        """Hand out replies, until cancelled or until Kafka refuses: then whoever waits is told."""
+        try:
+            async for record in ears:
+                self._hand_out(incoming(record))
+        except KafkaError as error:
+            self.end(trouble(self._servers, error))
+
+    def _hand_out(self, record: Incoming) -> None:
+        waiting = self._waiting.get(record.header(_CORRELATION) or b"")
+        if waiting is not None and not waiting.done():
+            waiting.set_result(record)
+
+    def end(self, why: KafkaTrouble) -> None:
+        """Nobody is answered from now on: all who wait, and all who come, get `why`."""
+        self._over = self._over or why
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_result(why)
+
+
+@asynccontextmanager
+async def calling(bootstrap_servers: str, names: TopicNames, entities: Collection[str]) -> AsyncGenerator[Caller]:
+    """A caller for commands to these entities. Raises `KafkaTrouble`.
+
+    When the block is left, calls that are still under way end with `KafkaTrouble`.
+    """
+    commands, replies = map(names.commands, entities), [names.replies(entity) for entity in entities]
+    known = await places(bootstrap_servers, *commands, *replies)
+    heard = [place for topic in replies for place in known[topic]]
+    async with consumer(bootstrap_servers) as ears, producer(bootstrap_servers) as mouth:
+        read_from(ears, await ears.end_offsets(heard))  # before anything is said, so nothing is missed
+        caller = Caller(bootstrap_servers, names, mouth)
+        hearing = asyncio.create_task(caller.hear(ears))
+        try:
+            yield caller
+        finally:
+            caller.end(KafkaTrouble("the client was closed"))
+            hearing.cancel()
+            await asyncio.wait([hearing], timeout=STOP_SECONDS)

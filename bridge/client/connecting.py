@@ -35,7 +35,7 @@ async def consumer(bootstrap_servers: str) -> AsyncGenerator[AIOKafkaConsumer]:
         await client.start()
         yield client
     except KafkaError as error:
-        raise _trouble(bootstrap_servers, error) from error
+        raise trouble(bootstrap_servers, error) from error
     finally:
         await _let_go(client)
 
@@ -48,7 +48,7 @@ async def producer(bootstrap_servers: str) -> AsyncGenerator[AIOKafkaProducer]:
         await client.start()
         yield client
     except KafkaError as error:
-        raise _trouble(bootstrap_servers, error) from error
+        raise trouble(bootstrap_servers, error) from error
     finally:
         await _let_go(client)
 
@@ -58,7 +58,8 @@ async def _let_go(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     await asyncio.wait([asyncio.ensure_future(client.stop())], timeout=STOP_SECONDS)
 
 
-def _trouble(bootstrap_servers: str, error: KafkaError) -> KafkaTrouble:
+def trouble(bootstrap_servers: str, error: KafkaError) -> KafkaTrouble:
+    """What can be said of an error of the client library."""
     return KafkaTrouble(f"Kafka at {bootstrap_servers} cannot be used: {type(error).__name__}")
 
 
@@ -70,7 +71,7 @@ async def directory(bootstrap_servers: str) -> AsyncGenerator[AIOKafkaAdminClien
         await client.start()
         yield client
     except KafkaError as error:
-        raise _trouble(bootstrap_servers, error) from error
+        raise trouble(bootstrap_servers, error) from error
     finally:
         await client.close()
 

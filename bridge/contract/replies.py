@@ -1,6 +1,7 @@
 """Replies: the one final answer to a command (contract.md §5), as a value, a record and a journal entry.
 
-Called by `bridge.shard.executing`. Knows headers and topics, no client library and no reason why an answer is as it is.
+Called by `bridge.shard.executing`, and by clients to read it. Knows headers and topics, no client library and no reason
+why an answer is as it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ import orjson
 
 from bridge.contract.commands import Command, Malformed
 from bridge.contract.failures import Code, Failure
-from bridge.contract.records import Headers, Outgoing
+from bridge.contract.records import Headers, Incoming, Outgoing
 from bridge.contract.topics import TopicNames
 
 
@@ -146,17 +147,31 @@ def from_stored(entry: Mapping[str, Any]) -> Reply:
     Raises:
         KeyError, ValueError: the entry was not made by `stored`.
     """
+    return _reply(entry, entry, duplicate=True)
+
+
+def read_reply(record: Incoming) -> Reply | None:
+    """The reply of a record; None for anything that is none, and for a status or code of a later version."""
+    try:
+        value: Any = orjson.loads(record.value or b"")
+        return _reply(value, {**value["timing"], "event_id": value["event_id"]}, duplicate=value["duplicate"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _reply(answer: Mapping[str, Any], told: Mapping[str, Any], *, duplicate: bool) -> Reply:
+    """Read what `_answer` made; `told` has the event and the times."""
     return Reply(
-        status=Status(entry["status"]),
-        record=entry["record"],
-        records=entry["records"],
-        failure=None if entry["error"] is None else _failure(entry["error"]),
-        duplicate=True,
-        already=entry.get("already", False),
-        attempts=entry["attempts"],
-        event_id=entry["event_id"],
-        queued_ms=entry["queued_ms"],
-        copper_ms=entry["copper_ms"],
+        status=Status(answer["status"]),
+        record=answer["record"],
+        records=answer["records"],
+        failure=None if answer["error"] is None else _failure(answer["error"]),
+        duplicate=duplicate,
+        already=answer.get("already", False),
+        attempts=answer["attempts"],
+        event_id=told["event_id"],
+        queued_ms=told["queued_ms"],
+        copper_ms=told["copper_ms"],
     )
 
 

@@ -11,10 +11,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from bridge.client.calling import call
+from bridge.client.calling import calling
 from bridge.client.connecting import KafkaTrouble
 from bridge.client.listening import listen
-from bridge.contract.commands import encode
+from bridge.contract.topics import TopicNames
 
 PATIENCE_S = 30
 
@@ -107,17 +107,9 @@ async def test_a_call_that_nobody_answers_ends_in_time(bootstrap_servers: str, f
 
 
 async def test_a_call_without_topics_says_which_is_missing(bootstrap_servers: str) -> None:
-    value, headers = encode("create", correlation=b"1")
-    with pytest.raises(KafkaTrouble, match=r"no topic nobody\.commands and no nobody\.replies"):
-        await call(
-            bootstrap_servers,
-            commands="nobody.commands",
-            replies="nobody.replies",
-            key=None,
-            value=value,
-            headers=headers,
-            within_s=1,
-        )
+    with pytest.raises(KafkaTrouble, match=r"no topic nobody\.task\.commands and no nobody\.task\.replies"):
+        async with calling(bootstrap_servers, TopicNames("nobody"), ["task"]):
+            pass
 
 
 async def test_listening_from_now_sees_what_matches_and_topics_that_are_made_later(

@@ -1,11 +1,13 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from bridge.contract.failures import Code, Failure
-from bridge.contract.replies import Reply, Status, failed, from_stored, reply_record, stored
+from bridge.contract.records import Incoming, Outgoing, Position
+from bridge.contract.replies import Reply, Status, failed, from_stored, read_reply, reply_record, stored
 from bridge.contract.topics import TopicNames
 
 Decoded = Callable[..., Any]
@@ -14,6 +16,9 @@ GONE = Failure(Code.NOT_FOUND, "Not found", "Copper has no such record", {"id": 
 DONE = Reply(
     Status.SUCCEEDED, record={"id": 7}, attempts=1, event_id="company:7:1:a:updated", queued_ms=3, copper_ms=181
 )
+
+
+ERROR = {"type": "not-found", "title": "", "detail": "", "fields": None, "http_status": 404, "retryable": False}
 
 
 def test_a_reply_says_what_became_of_which_command(decoded: Decoded, names: TopicNames) -> None:
@@ -114,3 +119,38 @@ def test_a_status_and_a_failure_that_do_not_fit_are_a_mistake_in_the_program(
 ) -> None:
     with pytest.raises(ValueError, match="do not fit"):
         Reply(status, failure=failure)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        DONE,
+        failed(GONE, attempts=2),
+        Reply(Status.SUCCEEDED, records=[{"id": 7}], duplicate=True),
+        Reply(Status.SUCCEEDED, already=True),
+        Reply(Status.UNKNOWN, failure=Failure(Code.UNAVAILABLE, "Unknown", "look", retryable=False)),
+    ],
+)
+def test_a_reply_is_read_as_it_was_written(decoded: Decoded, names: TopicNames, reply: Reply) -> None:
+    assert read_reply(_lying(reply_record(decoded(GET), reply, names, 2))) == reply
+
+
+@pytest.mark.parametrize("value", [None, b"", b"\xff", b"[]", b"7", b"{}", b'{"status": "succeeded"}'])
+def test_what_is_no_reply_is_read_as_none(value: bytes | None) -> None:
+    assert read_reply(Incoming(Position("copper.company.replies", 0, 0), None, value, (), 0)) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"status": "postponed"}, {"error": {**ERROR, "type": "new-code"}}, {"timing": None}]
+)
+def test_a_reply_of_a_later_version_is_read_as_none(
+    decoded: Decoded, names: TopicNames, change: dict[str, Any]
+) -> None:
+    record = _lying(reply_record(decoded(GET), failed(GONE), names, 2))
+    assert read_reply(record) is not None
+    value = orjson.loads(record.value or b"")
+    assert read_reply(replace(record, value=orjson.dumps(value | change))) is None
+
+
+def _lying(record: Outgoing) -> Incoming:
+    return Incoming(Position(record.topic, 2, 0), record.key, record.value, record.headers, 1790000402123)
