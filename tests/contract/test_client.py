@@ -1,15 +1,19 @@
 """The Python client has a method for every action and no others; each takes what the catalogue says."""
 
 import inspect
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import bridge.client
 from bridge.client.calling import Caller
-from bridge.client.commands import Copper, Manner
+from bridge.client.commands import Copper, Manner, Manners
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.topics import TopicNames
 
+PAGE = (Path(__file__).parents[2] / "docs/reference/python-client.md").read_text(encoding="utf-8")
 OPTIONS = {"self", "expect", "match", "command_id"}
 
 
@@ -53,3 +57,15 @@ def test_a_type_checker_knows_what_an_entity_cannot_do() -> None:
         SPEAKING.activity.delete  # type: ignore[attr-defined] # noqa: B018 - looking is the test
     with pytest.raises(AttributeError):
         SPEAKING.company.upsert  # type: ignore[attr-defined] # noqa: B018 - looking is the test
+
+
+def test_every_exception_is_explained_and_no_other() -> None:
+    told = PAGE[PAGE.index("## Exceptions") :]
+    exported = [getattr(bridge.client, name) for name in bridge.client.__all__]
+    raised = {each.__name__ for each in exported if isinstance(each, type) and issubclass(each, Exception)}
+    assert {*re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE), "CommandTrouble"} == raised
+
+
+def test_every_argument_is_explained_and_no_other() -> None:
+    told = PAGE[PAGE.index("## Opening") : PAGE.index("## Methods")]
+    assert set(re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE)) == {"prefix", *Manners.__annotations__}

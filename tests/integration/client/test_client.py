@@ -6,12 +6,15 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from bridge.client import NotUnderstood
 from bridge.client.calling import calling
+from bridge.client.commands import Copper, Manner
 from bridge.client.connecting import KafkaTrouble
 from bridge.client.listening import listen
 from bridge.contract.topics import TopicNames
@@ -49,8 +52,8 @@ async def answering(servers: str, prefix: str) -> AsyncGenerator[None]:
     async def answer(producer: AIOKafkaProducer) -> None:
         async for record in consumer:
             asked = json.loads(record.value)
-            good = asked["data"]["name"] == "good"
-            said = {"status": "succeeded" if good else "failed", "command": {"entity": "company"}, "asked": asked}
+            said = {"status": asked["data"]["name"], "asked": asked, "key": record.key.decode()}
+            said["headers"] = {name: raw.decode(errors="replace") for name, raw in record.headers}
             mine = [header for header in record.headers if header[0] == "correlation-id"]
             for headers in ([("correlation-id", b"another")], mine):
                 await producer.send_and_wait(f"{prefix}.company.replies", json.dumps(said).encode(), headers=headers)
@@ -82,18 +85,25 @@ async def test_a_call_gets_its_own_reply_and_the_exit_code_says_how_it_went(
     prefix = fresh("call")
     names = f"{prefix}.company.commands", f"{prefix}.company.replies"
     async with topics(bootstrap_servers, *names), answering(bootstrap_servers, prefix):
-        common = ("-b", bootstrap_servers, "--prefix", prefix, "--account", "acme")
-        good, bad = await asyncio.gather(
-            cli("call", "company.create", "name=good", "city.x=1", *common),
-            cli("call", "company.create", "name=bad", *common),
+        common = ("-b", bootstrap_servers, "--prefix", prefix)
+        good, *others = await asyncio.gather(
+            cli("call", "company.create", "name=succeeded", "city.x=1", *common, "--account", "acme"),
+            cli("call", "company.update", "id=7", "name=failed", "expect.name=x", "--lane", "bulk", "--json", *common),
+            cli("call", "company.create", "name=expired", "--deadline", "2s", *common),
+            cli("call", "company.create", "name=unknown", "--deadline", "none", "--id", "mine", *common),
         )
-    assert (good[0], bad[0]) == (0, 6)
-    assert json.loads(good[1])["asked"] == {
-        "action": "create",
-        "account": "acme",
-        "data": {"name": "good", "city": {"x": 1}},
-    }
-    assert (good[2], bad[2]) == ("", "")
+    assert (good[0], [code for code, _, _ in others]) == (0, [6, 10, 9])
+    assert [err for _, _, err in (good, *others)] == [""] * 4
+    said = json.loads(good[1])
+    assert said["asked"] == {"action": "create", "account": "acme", "data": {"name": "succeeded", "city": {"x": 1}}}
+    assert (said["key"], "deadline" in said["headers"], "lane" in said["headers"]) == ("acme", True, False)
+    failed, expired, unknown = (json.loads(out) for _, out, _ in others)
+    assert others[0][1].count("\n") == 1
+    assert (failed["key"], failed["headers"]["lane"]) == (prefix, "bulk")
+    assert failed["asked"] == {"action": "update", "id": 7, "data": {"name": "failed"}, "expect": {"name": "x"}}
+    left = datetime.fromisoformat(expired["headers"]["deadline"]) - datetime.now(UTC)
+    assert left.total_seconds() < 2
+    assert (unknown["headers"]["idempotency-key"], "deadline" in unknown["headers"]) == ("mine", False)
 
 
 async def test_a_call_that_nobody_answers_ends_in_time(bootstrap_servers: str, fresh: Callable[[str], str]) -> None:
@@ -103,7 +113,23 @@ async def test_a_call_that_nobody_answers_ends_in_time(bootstrap_servers: str, f
             "call", "company.create", "name=x", "-b", bootstrap_servers, "--prefix", prefix, "--timeout", "200ms"
         )
     assert (code, out) == (7, "")
-    assert err.startswith("no reply in time")
+    assert err.startswith(
+        "no reply in time: if it has not been begun by now, it never will be; to ask again with --id "
+    )
+
+
+async def test_a_reply_that_a_client_cannot_read_is_said_to_be_that(
+    bootstrap_servers: str, fresh: Callable[[str], str]
+) -> None:
+    prefix = fresh("later")
+    names = f"{prefix}.company.commands", f"{prefix}.company.replies"
+    async with (
+        topics(bootstrap_servers, *names),
+        answering(bootstrap_servers, prefix),
+        calling(bootstrap_servers, TopicNames(prefix), ["company"]) as caller,
+    ):
+        with pytest.raises(NotUnderstood, match="is the bridge of a later version"):
+            await Copper(caller, Manner()).company.create(name="postponed")
 
 
 async def test_a_call_without_topics_says_which_is_missing(bootstrap_servers: str) -> None:

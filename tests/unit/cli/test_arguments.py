@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import typer
 
-from bridge.cli.arguments import action, followed, members, moment, nested, seconds
+from bridge.cli.arguments import action, followed, lane, members, moment, nested, seconds
 
 
 def test_values_are_json_or_else_text_and_dots_nest() -> None:
@@ -47,6 +47,12 @@ def test_what_an_action_takes_beside_its_data_is_not_data(name: str, given: dict
 def test_an_unknown_action_is_answered_with_the_nearest_known() -> None:
     with pytest.raises(typer.BadParameter, match=r'did you mean "company\.create"'):
         action("company.creat")
+
+
+def test_a_lane_is_one_of_the_two() -> None:
+    assert lane("bulk") == "bulk"
+    with pytest.raises(typer.BadParameter, match="interactive or bulk"):
+        lane("fast")
 
 
 def test_a_duration_needs_a_unit() -> None:
