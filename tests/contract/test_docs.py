@@ -46,8 +46,8 @@ def first_cells(text: str) -> list[str]:
 
 
 def topic_words(text: str) -> set[str]:
-    """Full names of topics of entities that are said anywhere."""
-    return set(re.findall(rf"\bcopper\.(?:{ENTITIES})\.[a-z]+(?:-dlt)?\b(?!\.[a-z<*])", text))
+    """Full names of topics of entities that are said anywhere; what is called is a method of the client."""
+    return set(re.findall(rf"\bcopper\.(?:{ENTITIES})\.[a-z]+(?:-dlt)?\b(?!\.[a-z<*]|\()", text))
 
 
 def action_words(text: str) -> set[str]:
