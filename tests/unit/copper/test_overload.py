@@ -15,7 +15,7 @@ from bridge.policy.sightings import Lane
 from bridge.sandbox.copper.limits import Window, most_in_any
 from bridge.shard.turns import Turns
 
-SEEDS = range(20)
+SEEDS = range(4)
 COPPERS_LIMIT, PER_MINUTE, PLACES = 180, 170, 16
 ENTITIES = ("companies", "people", "leads", "opportunities", "tasks", "projects")
 POLL_EVERY = 15.0
