@@ -11,6 +11,7 @@ import typer
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.headers import LANES
 from bridge.contract.payloads import did_you_mean
+from bridge.contract.records import Position
 
 
 def seconds(text: str) -> float:
@@ -39,6 +40,32 @@ def lane(text: str) -> str:
     if text not in LANES:
         raise typer.BadParameter("must be " + " or ".join(LANES), param_hint="--lane")
     return text
+
+
+def instant(text: str, now: float) -> float:
+    """A time as RFC 3339 has it, or how long ago: `2h`. In Unix seconds."""
+    from bridge.settings.values import duration
+
+    with contextlib.suppress(ValueError):
+        return now - float(duration(text).total_seconds())
+    with contextlib.suppress(typer.BadParameter):
+        return moment(text, now)
+    raise typer.BadParameter("must be a time such as 2027-01-04T09:12:44Z, or how long ago, such as 2h")
+
+
+def commanded(text: str) -> str:
+    """An entity that has commands."""
+    if text not in CATALOGUE.entities:
+        raise typer.BadParameter(f"unknown entity {text!r}{did_you_mean(text, list(CATALOGUE.entities))}")
+    return text
+
+
+def position(text: str, topics: Iterable[str]) -> Position:
+    """`<topic>-<partition>-<offset>` in one of these topics."""
+    found = Position.parse(text)
+    if found is None or found.topic not in topics:
+        raise typer.BadParameter("must be where a dead letter lies, such as copper.lead.commands-dlt-1-42: see dlt ls")
+    return found
 
 
 def followed(text: str) -> str:

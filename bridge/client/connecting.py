@@ -18,6 +18,7 @@ logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it complains of
 
 
 STOP_SECONDS = 3.0
+LOOK_MS = 1000
 
 
 class KafkaTrouble(Exception):
@@ -99,6 +100,14 @@ def read_from(client: AIOKafkaConsumer, starts: Mapping[TopicPartition, int]) ->
     client.assign(list(starts))
     for place, offset in starts.items():
         client.seek(place, offset)
+
+
+async def read_to(client: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> AsyncGenerator[Incoming]:
+    """Everything that is committed before those offsets, from where the assigned partitions are read."""
+    while behind := [place for place, end in ends.items() if await client.position(place) < end]:
+        for records in (await client.getmany(*behind, timeout_ms=LOOK_MS)).values():
+            for record in records:
+                yield incoming(record)
 
 
 def incoming(record: object) -> Incoming:

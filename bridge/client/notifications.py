@@ -6,15 +6,13 @@ control message.
 
 from collections.abc import AsyncGenerator, Mapping
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
-from bridge.client.connecting import consumer, incoming, places, producer, read_from
+from bridge.client.connecting import consumer, incoming, places, producer, read_from, read_to
 from bridge.contract.announcements import Announcement, read_announcement
 from bridge.contract.control import Control, control_record
 from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
-
-_LOOK_MS = 1000
 
 Since = Mapping[TopicPartition, int]
 """The offsets to go on from: opaque to callers."""
@@ -29,7 +27,7 @@ async def history(bootstrap_servers: str, names: TopicNames) -> tuple[list[Annou
     async with consumer(bootstrap_servers) as client:
         ends: Since = await client.end_offsets(found)
         read_from(client, await client.beginning_offsets(found))
-        told = [said async for said in _until(client, ends)]
+        told = [said async for record in read_to(client, ends) if (said := read_announcement(record)) is not None]
     return sorted(told, key=lambda said: said.at_ms), ends  # stable: one account's stay in their partition's order
 
 
@@ -58,11 +56,3 @@ async def ask(bootstrap_servers: str, names: TopicNames, control: Control) -> As
             said = read_announcement(incoming(answer))
             if said is not None and said.control_id == control.id:
                 yield said
-
-
-async def _until(client: AIOKafkaConsumer, ends: Since) -> AsyncGenerator[Announcement]:
-    while behind := [place for place, end in ends.items() if await client.position(place) < end]:
-        for records in (await client.getmany(*behind, timeout_ms=_LOOK_MS)).values():
-            for record in records:
-                if (said := read_announcement(incoming(record))) is not None:
-                    yield said

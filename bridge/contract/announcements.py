@@ -40,6 +40,10 @@ class Told(StrEnum):
     COMMAND_SETTLED = "command.settled"
     """A create that was answered `unknown` has come about: `command` is its id, `record_id` and `event_id` what was
     seen of it."""
+    LETTER_REDRIVEN = "letter.redriven"
+    """A dead letter's command was put back: `letter` is its position, `error`, `redrives` with this one, `to`."""
+    LETTER_PARKED = "letter.parked"
+    """A dead letter was put back too often, and is among the parked: as above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Announcement:
 
     told: Told
     account: str | None
-    """None: the control message that is refused named none of ours."""
+    """None: the control message that is refused named none of ours, or the dead letter none at all."""
     at_ms: int
     """Unix milliseconds."""
     entity: str | None = None
@@ -102,5 +106,6 @@ def _told(announcement: Announcement) -> Headers:
 
 
 def _identity(announcement: Announcement) -> str:
-    about = [announcement.told, announcement.entity, announcement.control_id, announcement.at_ms]
+    letter = announcement.data.get("letter")
+    about = [announcement.told, announcement.entity, announcement.control_id, letter, announcement.at_ms]
     return ":".join(str(each) for each in about if each is not None)

@@ -76,6 +76,8 @@ def _channels(followed: Iterable[Entity]) -> Document:
         channels[f"{name}.replies"] = channel(NAMES.replies(name), about, ["reply"])
         about = f"{entity.title} commands that can never be carried out, bytes and headers untouched"
         channels[f"{name}.commands-dlt"] = channel(NAMES.dead_letters(name), about, ["dead-letter"])
+    about = "Dead letters that were put back too often; as they were"
+    channels["bridge.parked"] = channel(NAMES.parked, about, ["dead-letter"])
     about = "Webhook notices, written before Copper gets its answer; hints, never facts"
     channels["bridge.inbox"] = channel(NAMES.inbox, about, ["notice"])
     about = "What operators ask of a running bridge; every message is answered on the notifications topic"
@@ -105,6 +107,7 @@ def _operations(followed: Iterable[Entity]) -> Document:
     sent += [(f"{each.name}.state", f"{each.title} as last seen") for each in followed]
     sent += [(f"{name}.replies", f"Answer: {each.title}") for name, each in CATALOGUE.entities.items()]
     sent += [(f"{name}.commands-dlt", f"Dead letter: {each.title}") for name, each in CATALOGUE.entities.items()]
+    sent += [("bridge.parked", "Dead letter that was put back too often")]
     sent += [("bridge.notifications", "What operators are told"), ("bridge.watermarks", "What is complete")]
     sends = {name: {"action": "send", "channel": _channel_ref(name), "summary": title} for name, title in sent}
     control = {"action": "receive", "channel": _channel_ref("bridge.control"), "summary": "What operators ask"}

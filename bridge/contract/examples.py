@@ -4,7 +4,7 @@ Called by `publish` and `asyncapi`. Pure: the moments and identities in it are m
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -13,7 +13,7 @@ from bridge.contract.announcements import Announcement, Told, announcement_recor
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.commands import Command, Malformed, decode, encode
 from bridge.contract.control import Asked, Control, control_record
-from bridge.contract.dead_letters import dead_letter
+from bridge.contract.dead_letters import REDRIVES, dead_letter
 from bridge.contract.events import Change, ChangeClass, Kind, changed_fields, content_hash, event_id, records_of
 from bridge.contract.notices import Notice, notice_record
 from bridge.contract.records import Headers, Incoming, Outgoing, Position
@@ -52,6 +52,7 @@ def examples() -> tuple[Example, ...]:
         *(each for entity in CATALOGUE.followed for each in _events(entity)),
         *(_command(action) for action in CATALOGUE.actions),
         *(each for entity in CATALOGUE.entities for each in _answers(entity)),
+        *_parked(),
         _notice(),
         *_of_operation(),
     )
@@ -128,11 +129,24 @@ def _answers(entity: str) -> Iterator[Example]:
     answered = reply_record(_decoded(_incoming(create), entity), reply, NAMES, _SHARD)
     yield _example(answered, "reply.v1")
 
-    letter = _on_commands(entity, b'{"action": "create", "data": {"nam": 7}}', (("idempotency-key", b"example-bad"),))
-    refused = _decoded(letter, entity)
-    if isinstance(refused, Malformed):
+    for refused in _refused(entity):
         yield _example(reply_record(refused, failed(refused.failure), NAMES, _SHARD), "reply.v1", "failed")
-        yield _example(dead_letter(letter, refused.failure, 0, NAMES, entity, _SHARD), "")
+        yield _example(dead_letter(refused.record, refused.failure, 0, NAMES, entity, _SHARD), "")
+
+
+def _refused(entity: str) -> Iterator[Malformed]:
+    headers: Headers = (("idempotency-key", b"example-bad"),)
+    command = _decoded(_on_commands(entity, b'{"action": "create", "data": {"nam": 7}}', headers), entity)
+    if isinstance(command, Malformed):
+        yield command
+
+
+def _parked() -> Iterator[Example]:
+    """A dead letter that was put back three times."""
+    for refused in _refused("company"):
+        command = replace(refused.record, headers=(*refused.record.headers, (REDRIVES, b"3")))
+        buried = dead_letter(command, refused.failure, 0, NAMES, "company", _SHARD)
+        yield _example(replace(buried, topic=NAMES.parked), "")
 
 
 def _notice() -> Example:

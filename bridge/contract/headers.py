@@ -15,7 +15,8 @@ from bridge.contract.records import Headers, Incoming, Position
 from bridge.contract.topics import TopicNames
 
 FORWARDED = "copper-bridge-forwarded"
-"""Put on by the bridge alone, when it moves a command to its account's partition: where the command lay first."""
+"""Put on by the bridge alone, when it moves a command to its account's partition or it is put back from the dead
+letters: where the command lay first."""
 
 COMMAND_ID = ("idempotency-key", "ce_id")
 CORRELATION = ("kafka_correlationId", "correlation-id", "correlation_id")
@@ -30,7 +31,6 @@ MOST_HEADERS = 100
 _LONGEST_ID = 255
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_FORWARDED = re.compile(r"(.+)-(\d{1,10})-(\d{1,19})", re.ASCII)
 _TYPE = re.compile(r"copper\.([a-z-]+)\.([a-z-]+)\.v1")
 
 T = TypeVar("T")
@@ -104,10 +104,8 @@ def _first(record: Incoming, family: Sequence[str]) -> tuple[str, bytes | None]:
 
 def first_position(record: Incoming) -> Position:
     """Where the record lay first. The header counts for this topic only: it moves commands between its partitions."""
-    match = _FORWARDED.fullmatch((record.header(FORWARDED) or b"").decode(errors="replace"))
-    if match is None or match[1] != record.position.topic:
-        return record.position
-    return Position(match[1], int(match[2]), int(match[3]))
+    first = Position.parse((record.header(FORWARDED) or b"").decode(errors="replace"))
+    return record.position if first is None or first.topic != record.position.topic else first
 
 
 def _command_id(record: Incoming, raw: bytes) -> str:

@@ -4,6 +4,7 @@ Every side of the bridge speaks in these; only `bridge.kafka` turns them into an
 Knows no client library and no meaning of the bytes.
 """
 
+import re
 from dataclasses import dataclass
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -11,6 +12,8 @@ Headers = tuple[tuple[str, bytes], ...]
 LARGEST_RECORD = 1_000_000
 """Bytes of a record, as `Outgoing.size` counts them, that every topic takes: the brokers' default limit for a batch is
 1,048,588, and one record over it would fail a whole transaction."""
+
+_POSITION = re.compile(r"(.+)-(\d{1,10})-(\d{1,19})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,12 @@ class Position:
 
     def __str__(self) -> str:
         return f"{self.topic}-{self.partition}-{self.offset}"
+
+    @staticmethod
+    def parse(text: str) -> "Position | None":
+        """What `str` of a position gave; None for any other text."""
+        match = _POSITION.fullmatch(text)
+        return None if match is None else Position(match[1], int(match[2]), int(match[3]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def _announcement() -> Schema:
     return _object(
         {
             "type": {"type": "string"},
-            "account": {"type": "string"},
+            "account": text_or_null,
             "entity": text_or_null,
             "control_id": {**text_or_null, "description": "id of the control message that caused it"},
             "at_ms": {"type": "integer", "description": "Unix milliseconds"},

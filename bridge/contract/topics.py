@@ -68,6 +68,11 @@ class TopicNames:
         return f"{self.prefix}.bridge.notifications"
 
     @property
+    def parked(self) -> str:
+        """Dead letters that were put back too often: for people only."""
+        return f"{self.prefix}.bridge.parked"
+
+    @property
     def watermarks(self) -> str:
         """Up to when everything has been published, per account and entity."""
         return f"{self.prefix}.bridge.watermarks"
@@ -103,6 +108,7 @@ def topic_specs(names: TopicNames) -> tuple[TopicSpec, ...]:
         TopicSpec(names.control, _kept(days=7)),
         TopicSpec(names.notifications, _kept(days=30)),
         TopicSpec(names.watermarks, _compacted()),
+        TopicSpec(names.parked, _buried(days=90)),
         TopicSpec(names.journal, _compacted() | {"cleanup.policy": "compact,delete"} | _retention(days=30)),
     )
 
@@ -116,13 +122,17 @@ def _specs_of(names: TopicNames, entity: str) -> list[TopicSpec]:
         *specs,
         TopicSpec(names.commands(entity), _kept(days=7)),
         TopicSpec(names.replies(entity), _kept(days=7)),
-        # A dead letter is its command, which may be as large as the brokers' default allows, and the reasons.
-        TopicSpec(names.dead_letters(entity), _kept(days=30) | {"max.message.bytes": str(2 * 1024 * 1024)}),
+        TopicSpec(names.dead_letters(entity), _buried(days=30)),
     ]
 
 
 def _kept(*, days: int) -> dict[str, str]:
     return {"cleanup.policy": "delete"} | _retention(days=days)
+
+
+def _buried(*, days: int) -> dict[str, str]:
+    # A dead letter is its command, which may be as large as the brokers' default allows, and the reasons.
+    return _kept(days=days) | {"max.message.bytes": str(2 * 1024 * 1024)}
 
 
 def _retention(*, days: int) -> dict[str, str]:

@@ -30,8 +30,6 @@ TOO_LARGE = Failure(
     "the answer is larger than a Kafka record may be; ask for less at once",
     retryable=False,
 )
-LARGEST_LETTER = 1_900_000
-"""Dead letters keep the whole record and add to it: their topics take up to 2 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +143,7 @@ class Concluding:
 
     def _bury(self, draft: Draft, command: Malformed) -> None:
         names, shard = self.publishing.names, self.publishing.shard
-        letter = dead_letter(command.record, command.failure, 0, names, command.entity, shard)
-        if not letter.fits(LARGEST_LETTER):
-            letter = replace(letter, value=b"", headers=(*letter.headers[-11:], ("copper-bridge-truncated", b"true")))
-        draft.add(letter if letter.fits(LARGEST_LETTER) else replace(letter, key=None))
+        draft.add(dead_letter(command.record, command.failure, 0, names, command.entity, shard))
 
     def _finish(self, draft: Draft, position: Position, positions: Positions) -> None:
         positions.finish(position.offset)

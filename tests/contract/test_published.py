@@ -91,7 +91,7 @@ def test_a_record_schema_takes_fields_and_values_that_are_new_to_us(schemas: Doc
 
 def test_the_headers_of_an_example_are_those_the_catalogue_names(published: Documents) -> None:
     families = {"commands": "command", "replies": "reply", "commands-dlt": "letter", "inbox": "notice"}
-    families |= {"control": "control", "notifications": "announcement", "watermarks": "watermark"}
+    families |= {"control": "control", "notifications": "announcement", "watermarks": "watermark", "parked": "letter"}
     for document in published.values():
         family = families.get(document["topic"].rpartition(".")[2], "event")
         known = {**CATALOGUE.headers[family], **(CATALOGUE.headers["command"] if family == "letter" else {})}

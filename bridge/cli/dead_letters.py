@@ -1,0 +1,155 @@
+"""`dlt ls`, `show` and `redrive`: dead letters from the terminal, through `bridge.client.dead_letters`."""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from bridge.cli.arguments import commanded, instant, position
+from bridge.cli.exits import Exit
+from bridge.cli.letters import letter_object, of_letter, of_step, page_of
+from bridge.client.connecting import KafkaTrouble
+from bridge.client.dead_letters import letters, redrive
+from bridge.contract.catalogue import CATALOGUE
+from bridge.contract.topics import TopicNames
+from bridge.policy.redriving import Kept, Search, State, Step, decide
+
+
+def meant(
+    *,
+    entity: str | None = None,
+    error: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    command_id: str | None = None,
+    key: str | None = None,
+    position: str | None = None,
+    parked: bool = False,
+    prefix: str = "copper",
+) -> Search:
+    """What the options ask for."""
+    now = time.time()
+    return Search(
+        position=None if position is None else _place(position, prefix),
+        entity=None if entity is None else commanded(entity),
+        code=error,
+        command_id=command_id,
+        key=None if key is None else key.encode(),
+        since_ms=None if since is None else round(instant(since, now) * 1000),
+        until_ms=None if until is None else round(instant(until, now) * 1000),
+        parked=parked,
+    )
+
+
+def list_letters(servers: str, prefix: str, search: Search, *, every: bool, count: int | None, as_objects: bool) -> int:
+    """Print the letters that are meant; the exit code."""
+
+    async def work() -> int:
+        found = await letters(servers, TopicNames(prefix), search)
+        listed = [each for each in found if every or each.state is State.WAITING][:count]
+        for each in listed:
+            line = letter_object(each.letter, each.state) if as_objects else None
+            typer.echo(line or of_letter(each.letter, each.state, time.time()))
+        if not listed:
+            typer.echo("no such letters" if every else "no such letters wait", err=True)
+        return Exit.OK
+
+    return _run(work())
+
+
+def show_letter(servers: str, prefix: str, where: str, *, value: bool, raw: bool) -> int:
+    """Print one letter; the exit code."""
+
+    async def work() -> int:
+        found = await letters(servers, TopicNames(prefix), Search(position=_place(where, prefix)))
+        if not found:
+            return _absent(where)
+        ((letter, state),) = [(each.letter, each.state) for each in found]
+        if raw:
+            sys.stdout.buffer.write(letter.command.value or b"")
+        else:
+            typer.echo("\n".join(page_of(letter, state, value=value)))
+        return Exit.OK
+
+    return _run(work())
+
+
+def put_back(
+    servers: str,
+    prefix: str,
+    search: Search,
+    *,
+    value: Path | None,
+    limit: int,
+    count: int | None,
+    dry_run: bool,
+    yes: bool,
+) -> int:
+    """Put the letters back that are meant, and print what became of each; the exit code."""
+    if value is not None and search.position is None:
+        raise typer.BadParameter("a mended value is for one letter: name its POSITION", param_hint="--value")
+    names, mended = TopicNames(prefix), None if value is None else _bytes_of(value)
+
+    async def work() -> int:
+        found = await letters(servers, names, search)
+        if search.position is None:
+            found = [each for each in found if each.state is State.WAITING][:count]
+        if not found:
+            return _absent(search.position)
+        plan = [decide(each.letter, each.state, names, park_after=limit, value=mended) for each in found]
+        if dry_run:
+            return _told(plan, ("would redrive", "would park"))
+        return await _take(servers, names, plan, yes=yes)
+
+    return _run(work())
+
+
+async def _take(servers: str, names: TopicNames, plan: Sequence[Step | Kept], *, yes: bool) -> int:
+    steps = [each for each in plan if isinstance(each, Step)]
+    if len(steps) > 1 and not yes:
+        raise typer.BadParameter(f"{len(steps)} letters: look with --dry-run, then say --yes", param_hint="--yes")
+    code = _told([each for each in plan if isinstance(each, Kept)])
+    if not steps:
+        return code
+    async with contextlib.aclosing(redrive(servers, names, steps)) as done:
+        async for taken in done:
+            code = max(code, _told(taken))
+    return code
+
+
+def _told(taken: Sequence[Step | Kept], words: tuple[str, str] = ("redriven", "parked")) -> int:
+    for each in taken:
+        typer.echo(of_step(each, words), err=isinstance(each, Kept))
+    return Exit.COMMAND if any(isinstance(each, Kept) for each in taken) else Exit.OK
+
+
+def _absent(where: object) -> int:
+    typer.echo("no such letters wait" if where is None else f"no dead letter at {where}", err=True)
+    return Exit.OK if where is None else Exit.COMMAND
+
+
+def _place(text: str, prefix: str) -> Any:
+    names = TopicNames(prefix)
+    return position(text, [names.parked, *map(names.dead_letters, CATALOGUE.entities)])
+
+
+def _bytes_of(path: Path) -> bytes:
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint="--value") from None
+
+
+def _run(work: Coroutine[None, None, int]) -> int:
+    try:
+        return asyncio.run(work)
+    except KafkaTrouble as trouble:
+        typer.echo(str(trouble), err=True)
+        return Exit.KAFKA

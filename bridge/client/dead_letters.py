@@ -1,0 +1,133 @@
+"""Dead letters: found in their topics, and put back, each once.
+
+Called by `copper-bridge dlt`. Joins no consumer group. A letter stays in its topic for ever; that it was put back or
+parked is told on the notifications topic, in the transaction that does it, and is known from there.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from bridge.client.connecting import KafkaTrouble, consumer, places, read_from, read_to
+from bridge.client.notifications import history
+from bridge.contract.announcements import announcement_record
+from bridge.contract.catalogue import CATALOGUE
+from bridge.contract.dead_letters import Letter, read_letter
+from bridge.contract.records import Outgoing
+from bridge.contract.topics import TopicNames
+from bridge.policy.redriving import Kept, Search, State, Step, states
+
+LARGEST_REQUEST = 2 * 1024 * 1024
+AT_ONCE = 50
+"""Letters in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A letter and what has become of it."""
+
+    letter: Letter
+    state: State
+
+
+async def letters(bootstrap_servers: str, names: TopicNames, search: Search) -> list[Found]:
+    """The letters that are meant, oldest first. Raises `KafkaTrouble`."""
+    known = await places(bootstrap_servers, *_topics(names, search))
+    async with consumer(bootstrap_servers) as client:
+        found = {place for each in known.values() for place in each}
+        begins, ends = await client.beginning_offsets(found), await client.end_offsets(found)
+        if search.position is not None:
+            begins, ends = _only(search, begins, ends)
+        read_from(client, begins)
+        read = [read_letter(record, names) async for record in read_to(client, ends)]
+    wanted = [letter for letter in read if letter is not None and search.wants(letter)]
+    become = await _become(bootstrap_servers, names)
+    listed = [Found(letter, become.get(str(letter.position), State.WAITING)) for letter in wanted]
+    return sorted(listed, key=lambda each: each.letter.record.timestamp_ms)
+
+
+async def redrive(
+    bootstrap_servers: str, names: TopicNames, steps: Sequence[Step]
+) -> AsyncGenerator[Sequence[Step | Kept]]:
+    """Take the steps, and tell of them; gives what has been done, as it is committed. Raises `KafkaTrouble`.
+
+    Only one at a time: whoever begins ends the transaction of whoever was before, and then looks what was done.
+    """
+    await places(bootstrap_servers, names.parked, *{step.record.topic for step in steps})
+    async with _alone(bootstrap_servers, names) as client:
+        become = await _become(bootstrap_servers, names)
+        for start in range(0, len(steps), AT_ONCE):
+            taken = [_unless_done(step, become) for step in steps[start : start + AT_ONCE]]
+            async with client.transaction():
+                await _write(client, names, [each for each in taken if isinstance(each, Step)])
+            yield taken
+
+
+def _topics(names: TopicNames, search: Search) -> Sequence[str]:
+    if search.position is not None:
+        return [search.position.topic]
+    if search.parked:
+        return [names.parked]
+    entities = CATALOGUE.entities if search.entity is None else [search.entity]
+    return [names.dead_letters(entity) for entity in entities]
+
+
+def _only(
+    search: Search, begins: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+    """Nothing but the one position, if it is there."""
+    where = search.position
+    asked = {place: where.offset for place in begins if where and place.partition == where.partition}
+    return (
+        {place: max(begins[place], offset) for place, offset in asked.items()},
+        {place: min(ends[place], offset + 1) for place, offset in asked.items()},
+    )
+
+
+async def _become(bootstrap_servers: str, names: TopicNames) -> Mapping[str, State]:
+    told, _ = await history(bootstrap_servers, names)
+    return states({str(said.data.get("letter")): said.told for said in told})
+
+
+def _unless_done(step: Step, become: Mapping[str, State]) -> Step | Kept:
+    state = become.get(str(step.letter.position))
+    return step if state is None else Kept(step.letter, f"somebody else was quicker: it has been {state}")
+
+
+async def _write(client: AIOKafkaProducer, names: TopicNames, steps: Sequence[Step]) -> None:
+    at_ms = round(time.time() * 1000)
+    sent = []
+    for step in steps:
+        notice = announcement_record(step.announcement(at_ms), names, step.letter.position.partition)
+        sent += [await _send(client, record) for record in (step.record, notice)]
+    await asyncio.gather(*sent)
+
+
+async def _send(client: AIOKafkaProducer, record: Outgoing) -> "asyncio.Future[object]":
+    written: asyncio.Future[object] = await client.send(
+        record.topic, record.value, key=record.key, partition=record.partition, headers=list(record.headers)
+    )
+    return written
+
+
+@asynccontextmanager
+async def _alone(bootstrap_servers: str, names: TopicNames) -> AsyncGenerator[AIOKafkaProducer]:
+    client = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        transactional_id=f"{names.prefix}.redrive",
+        max_request_size=LARGEST_REQUEST,
+    )
+    try:
+        await client.start()
+        yield client
+    except ProducerFenced as error:
+        raise KafkaTrouble("another redrive has begun; what this one has not told of is as it was") from error
+    except KafkaError as error:
+        raise KafkaTrouble(f"Kafka at {bootstrap_servers} cannot be used: {type(error).__name__}") from error
+    finally:
+        await client.stop()
