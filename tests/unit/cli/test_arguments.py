@@ -5,7 +5,18 @@ from typing import Any
 import pytest
 import typer
 
-from bridge.cli.arguments import action, followed, lane, members, moment, nested, seconds
+from bridge.cli.arguments import (
+    action,
+    commanded,
+    followed,
+    instant,
+    lane,
+    members,
+    moment,
+    nested,
+    position,
+    seconds,
+)
 
 
 def test_values_are_json_or_else_text_and_dots_nest() -> None:
@@ -85,3 +96,25 @@ def test_an_entity_without_events_is_answered_with_the_nearest_that_has() -> Non
         followed("compny")
     with pytest.raises(typer.BadParameter):
         followed("activity")
+
+
+def test_an_instant_is_a_time_or_how_long_ago() -> None:
+    assert instant("2h", 10_000.0) == 2800.0
+    assert instant("1970-01-01T00:00:07Z", 10_000.0) == 7.0
+    with pytest.raises(typer.BadParameter, match="how long ago"):
+        instant("yesterday", 10_000.0)
+
+
+def test_a_position_lies_in_one_of_the_topics_that_are_meant() -> None:
+    assert (
+        str(position("copper.lead.commands-dlt-1-42", ["copper.lead.commands-dlt"])) == "copper.lead.commands-dlt-1-42"
+    )
+    for text in ("copper.lead.commands-1-42", "copper.lead.commands-dlt", "42", ""):
+        with pytest.raises(typer.BadParameter, match="see dlt ls"):
+            position(text, ["copper.lead.commands-dlt"])
+
+
+def test_every_entity_has_commands() -> None:
+    assert commanded("activity") == "activity"
+    with pytest.raises(typer.BadParameter, match='did you mean "lead"'):
+        commanded("leed")

@@ -12,8 +12,17 @@ from typer.testing import CliRunner, Result
 import bridge
 from bridge.cli.main import app
 
-COMMANDS = ("run", "demo", "sandbox", "listen", "call", "snapshot", "sweep", "progress", "wait", "deletes")
-WITHIN = (("sandbox", "kafka"), ("sandbox", "copper"), ("deletes", "ls"), ("deletes", "approve"), ("deletes", "reject"))
+COMMANDS = ("run", "demo", "sandbox", "listen", "call", "snapshot", "sweep", "progress", "wait", "deletes", "dlt")
+WITHIN = (
+    ("sandbox", "kafka"),
+    ("sandbox", "copper"),
+    ("deletes", "ls"),
+    ("deletes", "approve"),
+    ("deletes", "reject"),
+    ("dlt", "ls"),
+    ("dlt", "show"),
+    ("dlt", "redrive"),
+)
 
 
 def invoke(*arguments: str, env: dict[str, str] | None = None) -> Result:
@@ -53,7 +62,7 @@ def test_every_command_has_help(command: Sequence[str]) -> None:
 
 def test_no_command_is_a_coroutine_which_would_silently_do_nothing() -> None:
     functions = [row.callback for group in groups(app) for row in group.registered_commands]
-    assert len(functions) == len(COMMANDS) + len(WITHIN) - 2
+    assert len(functions) == len(COMMANDS) + len(WITHIN) - 3
     assert [function for function in functions if function is None or function.__code__.co_flags & 0x80] == []
 
 
