@@ -13,7 +13,8 @@ import pytest
 from confluent_kafka import Consumer
 from confluent_kafka import Message as ForeignMessage
 
-from bridge.client.dead_letters import letters, redrive
+from bridge.client.connecting import KafkaTrouble
+from bridge.client.dead_letters import _alone, _write, letters, redrive
 from bridge.contract.dead_letters import redriven
 from bridge.contract.records import Position
 from bridge.policy.redriving import Kept, Search, State, Step, decide
@@ -145,6 +146,25 @@ async def test_more_than_one_letter_takes_a_word_and_a_second_redrive_finds_none
     assert old.reason == "somebody else was quicker: it has been redriven"
     assert new
     assert all(isinstance(each, Step) for each in new)
+
+
+async def test_who_begins_ends_what_another_has_not_committed(play: Stage) -> None:
+    await buried(play, "opportunity", b"contested")
+    found = await letters(play.servers, play.names, Search(key=b"contested"))
+    steps = [step for each in found if isinstance(step := decide(each.letter, each.state, play.names), Step)]
+
+    async def overtaken() -> None:
+        async with _alone(play.servers, play.names) as slow, slow.transaction():
+            await _write(slow, play.names, steps)
+            assert [done async for done in redrive(play.servers, play.names, steps)] == [steps]
+
+    with pytest.raises(KafkaTrouble, match="another redrive has begun"):
+        await overtaken()
+    again = await buried(play, "opportunity", b"contested", count=2)
+    assert again.text("copper-bridge-redrives") == "1"
+    await play.log.caught_up()
+    put_back = play.log.of(play.names.commands("opportunity"), lambda each: each.key == b"contested")
+    assert len(put_back) == 2
 
 
 async def test_what_is_not_there_and_what_makes_no_sense_is_said(play: Stage) -> None:
