@@ -63,8 +63,8 @@ def test_every_account_shows_its_scans_its_calls_and_that_nothing_is_held(observ
         "deletes_held": None,
         "calls": {
             "limit": 60,
-            "last_minute": {"commands": 0, "polls": 0, "checks": 0, "snapshots": 0, "sweeps": 1},
-            "waiting": {"commands": 0, "polls": 2, "checks": 0, "snapshots": 0, "sweeps": 0},
+            "last_minute": {"commands": 0, "bulk": 0, "polls": 0, "checks": 0, "snapshots": 0, "sweeps": 1},
+            "waiting": {"commands": 0, "bulk": 0, "polls": 2, "checks": 0, "snapshots": 0, "sweeps": 0},
         },
     }
 
