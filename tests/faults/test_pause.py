@@ -96,6 +96,7 @@ async def _suffer(servers: str, directory: Path, pauses: int) -> None:
 
 
 @pytest.mark.figures
+@pytest.mark.nightly
 @pytest.mark.timeout(400)
 async def test_a_replica_that_was_paused_before_its_call_does_not_make_it(
     bootstrap_servers: str, tmp_path: Path
