@@ -12,12 +12,12 @@ import pytest
 from tests.faults.running import Load, Run, running
 from tests.faults.stage import SESSION_S
 
-KILLS = 14
-STOPS = 3
+KILLS = 8
+STOPS = 2
 AIMED = 0.7
 """Share of kills that are aimed at what follows an answer of Copper's; the others come at any moment."""
 TRANSACTION_S = 0.03
-LONG = 20
+LONG = 35
 """How much longer the nightly form is."""
 
 

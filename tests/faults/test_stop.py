@@ -14,7 +14,7 @@ from tests.faults.replicas import GRACE_S
 from tests.faults.running import Load, Run, running
 from tests.faults.stage import SHARDS
 
-STOPS = 3
+STOPS = 2
 
 
 async def _in_doubt(run: Run) -> list[str]:
