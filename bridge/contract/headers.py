@@ -5,11 +5,13 @@ exception, and the reply address is always as good as could be read.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TypeVar
+
+import orjson
 
 from bridge.contract.records import Headers, Incoming, Position
 from bridge.contract.topics import TopicNames
@@ -27,6 +29,9 @@ LANES = ("interactive", "bulk")
 
 MOST_HEADERS = 100
 """Headers of a command that are looked at; a sender with more is no sender of commands."""
+
+_WRITTEN_AS_JSON = "spring_json_header_types"
+"""Put on by Spring's header mapper: an object that names the headers which it may have written as JSON."""
 
 _LONGEST_ID = 255
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -70,6 +75,7 @@ def read_heading(record: Incoming, entity: str, names: TopicNames, allowed_repli
     if len(own) > MOST_HEADERS:
         problems["headers"] = (f"must be at most {MOST_HEADERS}",)
         record = replace(record, headers=own[:MOST_HEADERS])
+    record = _unquoted(record)
 
     def take(family: Sequence[str], parse: Callable[[bytes], T], default: T) -> T:
         name, raw = _first(record, family)
@@ -94,6 +100,36 @@ def read_heading(record: Incoming, entity: str, names: TopicNames, allowed_repli
         action=take(["ce_type"], lambda raw: _action(raw, entity), None),
         problems=problems,
     )
+
+
+def _unquoted(record: Incoming) -> Incoming:
+    """The record with its text headers as they were meant: Spring may have put them in quotes.
+
+    Correlation stays as it is: it is echoed, and its sender reads it in the way that he wrote it.
+    """
+    written = _names_of_json(record.header(_WRITTEN_AS_JSON))
+    headers = ((name, raw, name in written and name not in CORRELATION) for name, raw in record.headers)
+    return replace(record, headers=tuple((name, _text(raw) if quoted else raw) for name, raw, quoted in headers))
+
+
+def _names_of_json(raw: bytes | None) -> Container[str]:
+    if raw is None:
+        return ()
+    try:
+        types = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return ()
+    return types if isinstance(types, dict) else ()
+
+
+def _text(raw: bytes) -> bytes:
+    """What a JSON string says; anything else is left alone, as Spring leaves plain text."""
+    if not raw.startswith(b'"'):
+        return raw
+    try:
+        return str(orjson.loads(raw)).encode()
+    except orjson.JSONDecodeError:
+        return raw
 
 
 def _first(record: Incoming, family: Sequence[str]) -> tuple[str, bytes | None]:

@@ -27,6 +27,9 @@ DEEPEST = 12
 MOST_MEMBERS = 5_000
 """Members and items in a command, all levels together; telling what is wrong with more would take seconds."""
 
+_MEMBERS = frozenset({"action", "account", "id", "email", "data", "match", "expect"})
+"""All that a command may have."""
+
 _MOST_PROBLEMS = 100
 _LONGEST_NAME = 80
 _WORDS = {
@@ -54,7 +57,12 @@ def parse(raw: bytes | None) -> dict[str, Any] | str:
         return "the value is not a JSON object"
     if too_many(value):
         return f"the value has more than {MOST_MEMBERS} members"
-    return f"the value nests deeper than {DEEPEST} levels" if too_deep(value) else value
+    return f"the value nests deeper than {DEEPEST} levels" if too_deep(value) else _given(value)
+
+
+def _given(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A command without its members that are null: what writes objects of a class writes also what was not set."""
+    return {name: member for name, member in value.items() if member is not None or name not in _MEMBERS}
 
 
 def problems(action: Action, value: Mapping[str, Any]) -> Problems:

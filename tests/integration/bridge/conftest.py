@@ -7,7 +7,7 @@ import pytest
 from bridge.sandbox.copper import Account
 from tests.integration.bridge.stage import Stage, stage
 
-ACCOUNTS = tuple(f"a{number:02}" for number in range(1, 53))
+ACCOUNTS = tuple(f"a{number:02}" for number in range(1, 56))
 REPLIES = "copper-replies"
 
 

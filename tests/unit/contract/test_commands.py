@@ -250,6 +250,7 @@ NAMES_OF_HEADERS = [
     "ce_type",
     "ce_source",
     FORWARDED,
+    "spring_json_header_types",
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -269,6 +270,7 @@ HEADERS = st.lists(
 
 @given(VALUES, st.none() | st.binary(max_size=8), HEADERS, st.sampled_from(list(CATALOGUE.entities)))
 @example(b'{"action":"get","id":1e400}', None, [("deadline", b"0001-01-01T00:00:00+14:00")], "lead")
+@example(b"{}", None, [("ce_id", b'"\\u0000"'), ("spring_json_header_types", b'{"ce_id":1}')], "task")
 @example(b"[" * 100_000, b"", [("deadline", b"9999-12-31T23:59:59-14:00")], "task")
 @example(
     b'{"action":"get","id":' + b"9" * 400 + b"}", None, [(FORWARDED, b"copper.lead.commands-\xd9\xa1-\xd9\xa2")], "lead"
