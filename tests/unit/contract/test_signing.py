@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.contract.commands import Command, Malformed, decode, forwarded
-from bridge.contract.dead_letters import dead_letter
+from bridge.contract.dead_letters import dead_letter, read_letter, redriven
 from bridge.contract.failures import Code
 from bridge.contract.headers import FORWARDED
 from bridge.contract.records import Headers, Incoming, Position
@@ -170,8 +170,13 @@ def test_a_signed_command_that_is_moved_or_put_back_stays_signed() -> None:
     assert isinstance(read(replace(record, position=Position(TOPIC, 3, 900), headers=moved.headers)), Command)
     found = read(record, SigningKeys({"later": SECRET}))
     assert isinstance(found, Malformed)
-    letter = dead_letter(record, found.failure, 0, NAMES, "company", 1)
-    assert isinstance(read(replace(record, headers=letter.headers)), Command)
+    buried = dead_letter(record, found.failure, 0, NAMES, "company", 1)
+    letter = read_letter(replace(record, position=Position(buried.topic, 1, 7), headers=buried.headers), NAMES)
+    assert letter is not None
+    back = redriven(letter)
+    assert isinstance(read(replace(record, position=Position(back.topic, 1, 99), headers=back.headers)), Command)
+    mended = redriven(letter, VALUE.replace(b"Ltd", b"plc"))
+    assert JUDGED in refused(replace(record, value=mended.value, headers=mended.headers))
 
 
 def test_a_command_that_breaks_its_schema_is_told_so_whether_it_is_signed_or_not(
