@@ -27,7 +27,7 @@ INPUTS = 20_000
 NAMES = TopicNames()
 KEYS = (NO_KEYS, SigningKeys({"shop": SECRET}))
 ALLOWED = ("copper.*.replies", "*.copper-replies")
-REPLY_TOPIC = re.compile(r"copper\.[a-zA-Z0-9._-]+\.replies|[a-zA-Z0-9._-]{1,249}\.copper-replies")
+REPLY_TOPIC = re.compile(r"copper\.[a-zA-Z0-9._-]*\.replies|[a-zA-Z0-9._-]*\.copper-replies")
 """Where an answer may go, said once more and otherwise."""
 
 
