@@ -1,13 +1,13 @@
 """The stage of the fault tests: the Copper double, the replicas with their settings, and the ingress before them."""
 
 import asyncio
+import itertools
 import json
 import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
@@ -58,7 +58,7 @@ class Stage:
         async with asyncio.timeout(patience_s):
             while True:
                 shares = [await replica.open_shards(self.session) for replica in self.replicas]
-                if None not in shares and sorted(chain.from_iterable(each or () for each in shares)) == [
+                if None not in shares and sorted(itertools.chain.from_iterable(each or () for each in shares)) == [
                     *range(SHARDS)
                 ]:
                     return
@@ -96,10 +96,11 @@ async def stage(
     accounts: int,
     seed: int,
     events: Mapping[str, Any] = MappingProxyType({}),
+    webhooks: bool = True,
 ) -> AsyncGenerator[Stage]:
     """Set up everything but the bridge's own start; afterwards no process is left. `events` are further settings."""
     names = TopicNames(instance)
-    wanted = _one_per_shard(accounts)
+    wanted = _spread(accounts)
     doubles = [DoubleAccount(name, f"key-of-{name}", f"ops@{name}.example") for name in wanted]
     random = Random(f"{seed}/ingress")  # noqa: S311 - chance from a seed
     async with AsyncExitStack() as stack:
@@ -110,11 +111,13 @@ async def stage(
         port, *ports = free_ports(1 + 2 * replicas)
         common = _settings(servers, instance, copper, doubles, port)
         common["events"] |= events
+        if not webhooks:
+            del common["webhooks"]
         secrets = {f"BRIDGE_ACCOUNTS__{d.name.replace('-', '_').upper()}__API_KEY": d.api_key for d in doubles}
         environ = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")} | secrets
         members = [_member(common, number) for number in range(replicas)]
         processes = [
-            Replica("ab"[number], directory, settings, environ, (ports[2 * number], ports[2 * number + 1]))
+            Replica("abc"[number], directory, settings, environ, (ports[2 * number], ports[2 * number + 1]))
             for number, settings in enumerate(members)
         ]
         for process in processes:
@@ -126,14 +129,16 @@ async def stage(
         yield Stage(servers, names, copper, served, processes, ingress, session, wanted)
 
 
-def _one_per_shard(count: int) -> dict[str, int]:
-    """Names of accounts, each in another shard."""
-    found: dict[int, str] = {}
-    number = 0
+def _spread(count: int) -> dict[str, int]:
+    """Names of accounts with their shards, as many in each shard as in any other."""
+    found: dict[str, int] = {}
+    names = (f"acme-{number}" for number in itertools.count())
     while len(found) < count:
-        found.setdefault(shard_of(f"acme-{number}", SHARDS), f"acme-{number}")
-        number += 1
-    return {name: shard for shard, name in found.items()}
+        name = next(names)
+        shard = shard_of(name, SHARDS)
+        if list(found.values()).count(shard) <= len(found) // SHARDS:
+            found[name] = shard
+    return found
 
 
 def _settings(

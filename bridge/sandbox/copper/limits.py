@@ -32,7 +32,8 @@ class Call:
     """One call as the double saw it.
 
     `template` is the path with ids left out; `status` is None while unanswered and for ever when the connection was cut
-    or left hanging; `effects` are the numbers of the effects it had, which may come after the answer; `fault` names the
+    or left hanging; `answered` is when its whole answer was handed to a connection that was still open, None when that
+    was not so; `effects` are the numbers of the effects it had, which may come after the answer; `fault` names the
     fault that was played.
     """
 
@@ -45,6 +46,7 @@ class Call:
     status: int | None = None
     effects: tuple[int, ...] = ()
     fault: str | None = None
+    answered: float | None = None
 
     @property
     def applied(self) -> bool:

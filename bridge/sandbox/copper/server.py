@@ -172,6 +172,9 @@ class Exchange:
 
     def _send(self, found: Answer) -> web.Response:
         self.call.status = found.status
+        transport = self.request.transport
+        if transport is not None and not transport.is_closing():
+            self.call.answered = self.copper.clock()
         return web.Response(status=found.status, body=found.body, headers=self._headers(found))
 
     def _headers(self, found: Answer) -> dict[str, str]:
