@@ -97,8 +97,12 @@ async def stage(
     seed: int,
     events: Mapping[str, Any] = MappingProxyType({}),
     webhooks: bool = True,
+    key_fields: Mapping[str, int] = MappingProxyType({}),
 ) -> AsyncGenerator[Stage]:
-    """Set up everything but the bridge's own start; afterwards no process is left. `events` are further settings."""
+    """Set up everything but the bridge's own start; afterwards no process is left.
+
+    `events` are further settings; every second account has `key_fields`.
+    """
     names = TopicNames(instance)
     wanted = _spread(accounts)
     doubles = [DoubleAccount(name, f"key-of-{name}", f"ops@{name}.example") for name in wanted]
@@ -111,6 +115,8 @@ async def stage(
         port, *ports = free_ports(1 + 2 * replicas)
         common = _settings(servers, instance, copper, doubles, port)
         common["events"] |= events
+        for name in list(wanted)[1::2]:
+            common["accounts"][name]["key_fields"] = dict(key_fields)
         if not webhooks:
             del common["webhooks"]
         secrets = {f"BRIDGE_ACCOUNTS__{d.name.replace('-', '_').upper()}__API_KEY": d.api_key for d in doubles}

@@ -18,10 +18,12 @@ from tests.faults.commands.judging import Case, Said
 from tests.faults.commands.orders import Order
 from tests.faults.commands.weather import Cause, cause_of_order
 
-CONCLUDED_S = 1.0
+CONCLUDED_S = 3.0
 """Within which an answer of Copper's is in the journal."""
 CALLED_S = 5.0
 """Within which an attempt's call is answered, or given up."""
+PATIENCE_S = 1.0
+"""Well below the bridge's time-out: what was answered later may have come too late."""
 ERRORS = 500
 
 
@@ -50,6 +52,8 @@ class Evidence:
     disturbances: Sequence[Disturbance]
     shards: Mapping[str, int]
     """Of each account."""
+    keyed: Collection[tuple[str, str]]
+    """Account and entity of creates that carry a key."""
     strange: list[str] = field(default_factory=list)
     """Replies and dead letters that belong to nothing."""
 
@@ -76,6 +80,7 @@ class Evidence:
             doubts=sum(_in_doubt(call) for call in calls),
             disturbed=any(self._disturbed(order, begun, calls) for begun in self._attempts(order, at)),
             contested=self._contested(order),
+            open=self._open(order),
             trail=self._trail(order, at, calls),
             invented=any(self._invented(order, reply) for row in mine.values() for reply in row),
         )
@@ -164,6 +169,18 @@ class Evidence:
         versions = self._versions.get(where, [None])
         return where in self._others or versions[-1] is None
 
+    def _open(self, order: Order) -> bool:
+        """Whether Copper may show nothing that tells if a write in doubt came about.
+
+        An update that others may have overwritten; a create without a mark, when something else was made and changed.
+        """
+        if order.action == "update":
+            return self._contested(order)
+        if order.action != "create" or (order.account, order.entity) in self.keyed or order.unique:
+            return False
+        made = (where for where in self._versions if where[:2] == (order.account, order.entity))
+        return any(where not in self.first and len(self._versions[where]) > 1 for where in made)
+
     def _invented(self, order: Order, reply: Said) -> bool:
         record = reply["record"]
         if reply["status"] != "succeeded" or record is None or order.action == "convert":
@@ -179,7 +196,7 @@ def asked(reply: Said) -> Position:
 
 def _in_doubt(call: Call) -> bool:
     """Whether its caller cannot know what became of it."""
-    return call.answered is None or (call.status or 0) >= ERRORS
+    return call.answered is None or call.answered - call.at > PATIENCE_S or (call.status or 0) >= ERRORS
 
 
 def _content(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,8 +40,8 @@ class Case:
     """One command: the records that were sent for it, the replies to each, and what is true of it.
 
     `doubts` counts its calls whose caller learned nothing; `disturbed`: a process or a session ended, or stood still,
-    between an attempt and its conclusion; `contested`: others write to its record too, or it is gone; `invented`: a
-    reply shows a record that never was so.
+    between an attempt and its conclusion; `contested`: others write to its record too, or it is gone; `open`: what
+    Copper shows afterwards may not tell whether it came about; `invented`: a reply shows a record that never was so.
     """
 
     order: Order
@@ -52,6 +52,7 @@ class Case:
     doubts: int = 0
     disturbed: bool = False
     contested: bool = False
+    open: bool = False
     invented: bool = False
     trail: str = ""
     """Times, for people."""
@@ -153,8 +154,7 @@ def _applied(case: Case, reply: Said) -> bool:
 
 def _truly_unknown(case: Case) -> bool:
     """A call may have been applied, and what Copper shows afterwards does not tell."""
-    settles = {"update": not case.contested, "delete": True, "upsert": True}.get(case.order.action, False)
-    return case.order.effect and not settles and (case.doubts > 0 or case.disturbed)
+    return case.order.effect and case.open and (case.doubts > 0 or case.disturbed)
 
 
 _CODES: Mapping[Twist, str] = MappingProxyType(

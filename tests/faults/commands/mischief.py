@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
-from bridge.policy.sessions import Ending
 from tests.faults.commands.evidence import Disturbance
 from tests.faults.judging import Verdict
 from tests.faults.replicas import Replica
@@ -15,10 +14,13 @@ from tests.faults.stage import SESSION_S, SHARDS, Stage
 
 AIMED = 0.7
 """Share of kills that wait for a write to arrive at Copper; the others come at any moment."""
+IDLE = 0.2
+"""Share of deeds that may hit one without work, or one that is starting."""
 ANSWERED_S = 0.3
 """By then a write is answered and concluded."""
 AIM_S = 2.0
-ASKED = {Ending.STOPPED}
+HANDOVER_S = 10.0
+"""Within which the next session is opened when one has ended."""
 
 
 @dataclass
@@ -36,17 +38,25 @@ class Mischief:
         self.random.shuffle(deeds)
         for deed in deeds:
             await asyncio.sleep(self.random.uniform(*every_s))
-            await deed(self.random.choice(self.stage.replicas))
+            await deed(await self._victim())
 
-    def endings(self) -> list[Disturbance]:
-        """When sessions ended that were not asked to, as the replicas' logs tell."""
+    def handovers(self) -> list[Disturbance]:
+        """When shards passed from one session to the next, as the replicas' logs tell: to the living ones, too."""
         return [
-            Disturbance(at, at, [line["shard"]])
+            Disturbance(at - HANDOVER_S, at, [line["shard"]])
             for replica in self.stage.replicas
             for line in replica.lines()
-            if line["event"] == "session.ended" and line["how"] not in ASKED
+            if line["event"] == "session.opened"
             for at in [datetime.fromisoformat(line["ts"]).timestamp()]
         ]
+
+    async def _victim(self) -> Replica:
+        """Any, or mostly one at work."""
+        replicas = self.stage.replicas
+        if self.random.random() < IDLE:
+            return self.random.choice(replicas)
+        at_work = [each for each in replicas if await each.open_shards(self.stage.session)]
+        return self.random.choice(at_work or replicas)
 
     async def _kill(self, victim: Replica) -> None:
         owned = await self._owned(victim)

@@ -72,6 +72,11 @@ class Order:
         return mark_of(self.number)
 
     @property
+    def unique(self) -> bool:
+        """Whether its data has what no other record may have."""
+        return not {"emails", "email_domain"}.isdisjoint(self.members.get("data", {}))
+
+    @property
     def effect(self) -> bool:
         """Whether it changes something."""
         action = CATALOGUE.action(self.entity, self.action)

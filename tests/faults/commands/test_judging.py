@@ -29,7 +29,6 @@ TWICE = {**DONE, "duplicate": True}
 UNKNOWN = _said("unknown", "unavailable")
 GOOD = Case(ORDER, [AT, AGAIN], {AT: [DONE], AGAIN: [TWICE]}, effects=[EFFECT])
 READ = Case(replace(ORDER, action="get", record_id=70), [AT], {AT: [DONE]})
-UPDATE = replace(GOOD, order=replace(ORDER, action="update", record_id=70))
 
 
 def _found(*cases: Case) -> dict[str, int]:
@@ -48,9 +47,8 @@ def _answered(case: Case, said: Mapping[str, Any], **changes: Any) -> Case:
     [
         GOOD,
         READ,
-        _answered(GOOD, UNKNOWN, doubts=1),
-        _answered(GOOD, UNKNOWN, disturbed=True, effects=[]),
-        _answered(UPDATE, UNKNOWN, doubts=1, contested=True),
+        _answered(GOOD, UNKNOWN, doubts=1, open=True),
+        _answered(GOOD, UNKNOWN, disturbed=True, open=True, effects=[]),
         _answered(GOOD, _said("expired", "would-expire"), effects=[], order=replace(ORDER, deadline_s=1.0)),
         _answered(GOOD, _said("failed", "unavailable"), effects=[], doubts=5),
         _answered(GOOD, _said("failed", "conflict"), effects=[], order=replace(ORDER, twist=Twist.TAKEN)),
@@ -73,10 +71,9 @@ def test_a_command_as_it_should_be_is_good(case: Case) -> None:
         ("told failed though applied", _answered(GOOD, _said("expired", "would-expire"))),
         ("told two things", replace(GOOD, replies={AT: [DONE], AGAIN: [{**UNKNOWN, "duplicate": True}]}, doubts=1)),
         ("unknown without need", _answered(GOOD, UNKNOWN)),
-        ("unknown without need", _answered(UPDATE, UNKNOWN, doubts=1)),
-        ("unknown without need", _answered(UPDATE, UNKNOWN, contested=True)),
-        ("unknown without need", _answered(READ, UNKNOWN, doubts=1, disturbed=True)),
-        ("unknown without need", _answered(replace(UPDATE, order=replace(ORDER, action="delete")), UNKNOWN, doubts=1)),
+        ("unknown without need", _answered(GOOD, UNKNOWN, doubts=1, disturbed=True)),
+        ("unknown without need", _answered(GOOD, UNKNOWN, open=True)),
+        ("unknown without need", _answered(READ, UNKNOWN, doubts=1, open=True)),
         ("told of another record", _answered(GOOD, {**DONE, "record": {**RECORD, "id": 71}})),
         ("told of another record", _answered(GOOD, {**DONE, "record": {**RECORD, "details": "mark 2"}})),
         ("told of another record", replace(READ, invented=True)),

@@ -35,6 +35,9 @@ BUSY = 2
 """How many times the commands of another the first account gets: it works at the limit."""
 DOOMED = 0.14
 """Share of an account's commands that delete or convert records of one entity, at the very most."""
+KEYED = ("lead", "opportunity", "task", "project")
+REFERENCE_NUMBER = 50313
+"""The double's Number field that every second account has its keys in."""
 PEOPLE_EVERY_S = 0.3
 LOOK_S = 0.2
 LOOK_ON_S = 3.0
@@ -158,13 +161,14 @@ class Trial:
             first=self.first,
             calls=copper.calls,
             causes=weather.causes,
-            disturbances=[*mischief.done, *mischief.endings()],
+            disturbances=[*mischief.done, *mischief.handovers()],
             shards=self.stage.shards,
+            keyed={(account.name, entity) for account in self.stage.accounts[1::2] for entity in KEYED},
         )
         judge(verdict, evidence.cases())
         verdict.wrong["replies to nothing"] += evidence.strange
         verdict.wrong["complaints"] += self.stage.complaints()
-        verdict.figures["sessions ended unasked"] = len(mischief.endings())
+        verdict.figures["sessions"] = len(mischief.handovers())
         most = {account.name: copper.max_calls_in_any_minute(account.name) for account in self.stage.accounts}
         verdict.figures["calls at most in any 60 s of an account"] = max(most.values())
         verdict.wrong["calls beyond the limit"] += [
@@ -227,6 +231,7 @@ async def tried(servers: str, directory: Path, seed: int, form: Form) -> Verdict
             seed=seed,
             events={"poll_every": "20s"},
             webhooks=False,
+            key_fields=dict.fromkeys(KEYED, REFERENCE_NUMBER),
         ) as standing,
         producing(servers) as producer,
     ):
