@@ -17,19 +17,19 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bridge.contract.catalogue import CATALOGUE
-from bridge.contract.commands import encode
 from bridge.contract.records import Position
 from bridge.contract.topics import TopicNames
 from bridge.sandbox.copper import Account
 from tests.faults.commands.evidence import Evidence, asked
 from tests.faults.commands.judging import judge
 from tests.faults.commands.mischief import Mischief
-from tests.faults.commands.orders import CROWDED, ENTITIES, SHARED, Order, Pools, Twist, email_of, name_of, orders
+from tests.faults.commands.orders import CROWDED, ENTITIES, SHARED, Order, Pools, orders
+from tests.faults.commands.sending import old_records, send
 from tests.faults.commands.weather import Weather
 from tests.faults.judging import Verdict
 from tests.faults.reading import Log, everything, follow, reader
 from tests.faults.stage import SHARDS, Stage, stage
-from tests.faults.traffic import SINCE, producing
+from tests.faults.traffic import producing
 
 BUSY = 2
 """How many times the commands of another the first account gets: it works at the limit."""
@@ -95,7 +95,7 @@ class Trial:
         return found
 
     def _settle_in(self, account: Account, doomed: int) -> Pools:
-        made = {entity: account.load(entity, _old(entity, SHARED + CROWDED + doomed)) for entity in ENTITIES}
+        made = {entity: account.load(entity, old_records(entity, SHARED + CROWDED + doomed)) for entity in ENTITIES}
         for entity, ids in made.items():
             for record_id in ids:
                 self.first[account.name, entity, record_id] = dict(account.record(entity, record_id) or {})
@@ -114,20 +114,6 @@ class Trial:
 
     def unanswered(self) -> list[Position]:
         return [at for row in self.sent.values() for at in row if at not in self.answered]
-
-    async def send(self, producer: AIOKafkaProducer, rows: Sequence[Order]) -> None:
-        """Put an account's orders on their topics, each at its time, as often as it says."""
-        due = sorted((at, order.number, order) for order in rows for at in order.at_s)
-        began, random = time.monotonic(), self.chance(f"{rows[0].account}/keys")
-        payloads: dict[Order, tuple[bytes, Any]] = {}
-        for at, number, order in due:
-            await asyncio.sleep(began + at - time.monotonic())
-            value, headers = payloads.setdefault(order, _encoded(order))
-            key = f"stray {random.random()}" if order.stray else order.account
-            topic = self.log.names.commands(order.entity)
-            lies = await producer.send_and_wait(topic, value, key=key.encode(), headers=list(headers))
-            self.sent[order].append(Position(topic, lies.partition, lies.offset))
-            assert number == order.number
 
     async def people(self) -> None:
         """Somebody edits records that commands write to as well, until cancelled."""
@@ -178,29 +164,6 @@ class Trial:
         verdict.figures["calls answered 429"] = sum(call.status == 429 for call in copper.calls)
         verdict.figures["calls that failed"] = sum(weather.struck.values())
         verdict.figures.update({f"calls with {what}": count for what, count in sorted(weather.struck.items())})
-
-
-def _old(entity: str, count: int) -> list[dict[str, Any]]:
-    """Records that always were there; old people have addresses."""
-    rows = [{"name": name_of(entity, number), "date_created": SINCE, "date_modified": SINCE} for number in range(count)]
-    if entity != "person":
-        return rows
-    return [row | {"emails": [{"email": email_of(number), "category": "work"}]} for number, row in enumerate(rows)]
-
-
-def _encoded(order: Order) -> tuple[bytes, Any]:
-    account = "nobody" if order.twist is Twist.FOREIGN else order.account
-    deadline = None if order.deadline_s is None else time.time() + order.deadline_s
-    value, headers = encode(
-        order.action,
-        account=account,
-        command_id=order.id,
-        deadline=deadline,
-        lane=order.lane,
-        reply_topic=order.reply_to,
-        **order.members,
-    )
-    return (b"{garbled" if order.twist is Twist.GARBLED else value), headers
 
 
 def _reply_topics(names: TopicNames, own: str) -> list[str]:
@@ -257,7 +220,8 @@ async def _run(trial: Trial, weather: Weather, mischief: Mischief, producer: AIO
         trial.say("traffic begins")
         async with asyncio.TaskGroup() as traffic:
             for rows in plans:
-                traffic.create_task(trial.send(producer, rows))
+                chance = trial.chance(f"{rows[0].account}/keys")
+                traffic.create_task(send(producer, log.names, rows, chance, trial.sent))
             traffic.create_task(mischief.work(form.kills, form.pauses, form.stops, form.every_s))
         trial.say(f"traffic and mischief end, {len(trial.unanswered())} unanswered")
         if not await trial.until(lambda: not trial.unanswered(), form.patience_s):

@@ -94,6 +94,23 @@ async def test_a_cut_answer_was_carried_out_and_cannot_be_read(call: Any, acme: 
     assert names(acme) == ["Call"]
 
 
+async def test_the_log_of_calls_tells_whose_caller_learned_of_the_answer(call: Any, copper: Any) -> None:
+    copper.fault(Fault("cut"), Fault("reset", when="after"), Fault("slow", seconds=0.1))
+    for lost in (aiohttp.ClientPayloadError, LOST):
+        with pytest.raises(lost):
+            await call("POST", "/tasks", {"name": "Call"})
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.03):
+            await call("POST", "/tasks", {"name": "Call"})
+    async with asyncio.timeout(5):
+        await copper.account("acme").reached(3)
+    await call("POST", "/tasks", {"name": "Call"})
+
+    *lost_calls, heard = copper.calls
+    assert [call.answered for call in lost_calls] == [None, None, None]
+    assert heard.at <= heard.answered <= copper.clock()
+
+
 async def test_a_fault_hits_only_the_calls_it_is_for_and_as_often_as_it_says(call: Any, copper: Any) -> None:
     copper.fault(Fault("status", status=503, method="PUT", path="/tasks/*", contains="4711", skip=1, times=2))
     made = (await call("POST", "/tasks", {"name": "Call 4711"})).json
