@@ -12,11 +12,10 @@ import typer
 from rich.console import Console
 
 from bridge.cli.arguments import followed, seconds
-from bridge.cli.exits import Exit
+from bridge.cli.exits import Exit, exit_code
 from bridge.cli.hearing import DONE, Hearing
 from bridge.cli.lines import of_announcement
 from bridge.cli.screen import Screen, screen
-from bridge.client.connecting import KafkaTrouble
 from bridge.client.notifications import ask
 from bridge.contract.announcements import Announcement
 from bridge.contract.control import Asked, Control
@@ -43,13 +42,9 @@ def ask_for(
     control = Control(str(uuid4()), asked, account, entity)
     outcome: list[str] = [] if wait else [control.id]
     told = ask(servers, TopicNames(prefix), control)
-    try:
-        with screen(Console(stderr=True)) as shown:
-            code = asyncio.run(hear(told, control, Hearing(control, wait=wait), shown, outcome, within_s))
-    except KafkaTrouble as trouble:
-        typer.echo(str(trouble), err=True)
-        return Exit.KAFKA
-    if code is Exit.OK:
+    with screen(Console(stderr=True)) as shown:
+        code = exit_code(hear(told, control, Hearing(control, wait=wait), shown, outcome, within_s))
+    if code == Exit.OK:
         typer.echo("\n".join(outcome))
     return code
 

@@ -1,19 +1,17 @@
 """`dlt ls`, `show` and `redrive`: dead letters from the terminal, through `bridge.client.dead_letters`."""
 
-import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from bridge.cli.arguments import commanded, instant, position
-from bridge.cli.exits import Exit
+from bridge.cli.exits import Exit, exit_code
 from bridge.cli.letters import letter_object, of_letter, of_step, page_of
-from bridge.client.connecting import KafkaTrouble
 from bridge.client.dead_letters import letters, redrive
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames
@@ -59,7 +57,7 @@ def list_letters(servers: str, prefix: str, search: Search, *, every: bool, coun
             typer.echo("no such letters" if every else "no such letters wait", err=True)
         return Exit.OK
 
-    return _run(work())
+    return exit_code(work())
 
 
 def show_letter(servers: str, prefix: str, where: str, *, value: bool, raw: bool) -> int:
@@ -76,7 +74,7 @@ def show_letter(servers: str, prefix: str, where: str, *, value: bool, raw: bool
             typer.echo("\n".join(page_of(letter, state, value=value)))
         return Exit.OK
 
-    return _run(work())
+    return exit_code(work())
 
 
 def put_back(
@@ -106,7 +104,7 @@ def put_back(
             return _told(plan, ("would redrive", "would park"))
         return await _take(servers, names, plan, yes=yes)
 
-    return _run(work())
+    return exit_code(work())
 
 
 async def _take(servers: str, names: TopicNames, plan: Sequence[Step | Kept], *, yes: bool) -> int:
@@ -145,11 +143,3 @@ def _bytes_of(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint="--value") from None
-
-
-def _run(work: Coroutine[None, None, int]) -> int:
-    try:
-        return asyncio.run(work)
-    except KafkaTrouble as trouble:
-        typer.echo(str(trouble), err=True)
-        return Exit.KAFKA

@@ -1,6 +1,12 @@
 """Exit codes of the command line: promised to scripts, never given a second meaning."""
 
+import asyncio
+from collections.abc import Coroutine
 from enum import IntEnum
+
+import typer
+
+from bridge.client.connecting import KafkaTrouble
 
 
 class Exit(IntEnum):
@@ -16,3 +22,12 @@ class Exit(IntEnum):
     DIFFERENT = 8
     UNKNOWN = 9
     EXPIRED = 10
+
+
+def exit_code(work: Coroutine[None, None, int]) -> int:
+    """Do the work of a command; its exit code. That Kafka cannot be used is told, and has its own."""
+    try:
+        return asyncio.run(work)
+    except KafkaTrouble as trouble:
+        typer.echo(str(trouble), err=True)
+        return Exit.KAFKA

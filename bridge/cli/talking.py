@@ -1,9 +1,8 @@
 """`listen` and `call`: Kafka from the terminal, through `bridge.client`."""
 
-import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,10 @@ import orjson
 import typer
 
 from bridge.cli.arguments import action, lane, members, nested, seconds
-from bridge.cli.exits import Exit
+from bridge.cli.exits import Exit, exit_code
 from bridge.cli.lines import as_json, as_line
 from bridge.client.calling import calling, id_for
-from bridge.client.connecting import KafkaTrouble
 from bridge.client.listening import listen
-from bridge.contract.catalogue import Action
 from bridge.contract.records import Incoming
 from bridge.contract.replies import Status
 from bridge.contract.topics import TopicNames
@@ -26,15 +23,10 @@ _EXITS = {Status.SUCCEEDED: Exit.OK, Status.EXPIRED: Exit.EXPIRED, Status.UNKNOW
 
 def watch(servers: str, patterns: Sequence[str], *, earliest: bool, count: int | None, as_objects: bool) -> int:
     """Print what passes; the exit code."""
-    try:
-        asyncio.run(_watch(servers, patterns, earliest=earliest, count=count, as_objects=as_objects))
-    except KafkaTrouble as trouble:
-        typer.echo(str(trouble), err=True)
-        return Exit.KAFKA
-    return Exit.OK
+    return exit_code(_watch(servers, patterns, earliest=earliest, count=count, as_objects=as_objects))
 
 
-async def _watch(servers: str, patterns: Sequence[str], *, earliest: bool, count: int | None, as_objects: bool) -> None:
+async def _watch(servers: str, patterns: Sequence[str], *, earliest: bool, count: int | None, as_objects: bool) -> int:
     def ready(topics: Sequence[str]) -> None:
         typer.echo(f"listening to {', '.join(patterns)}: {len(topics)} topics", err=True)
 
@@ -44,7 +36,8 @@ async def _watch(servers: str, patterns: Sequence[str], *, earliest: bool, count
             typer.echo(as_json(record) if as_objects else as_line(record))
             seen += 1
             if seen == count:
-                return
+                break
+    return Exit.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +58,24 @@ def ask(servers: str, name: str, pairs: Sequence[str], asking: Asking) -> int:
     """Send a command and print its reply; the exit code."""
     row, within_s = action(name), seconds(asking.timeout)
     after_s = None if asking.deadline == "none" else seconds(asking.deadline or asking.timeout)
-    command_id = id_for(row, asking.command_id)
-    said = {
+    said: dict[str, Any] = {
         "account": asking.account,
-        "command_id": command_id,
+        "command_id": id_for(row, asking.command_id),
         "deadline": None if after_s is None else time.time() + after_s,
         "lane": None if asking.lane is None else lane(asking.lane),
         **members(row, nested(pairs, parse=True)),
     }
-    try:
-        reply = asyncio.run(_ask(servers, asking.prefix, row, within_s, said))
-    except KafkaTrouble as trouble:
-        typer.echo(str(trouble), err=True)
-        return Exit.KAFKA
-    if reply is None:
-        typer.echo(_unanswered(command_id, begun_later=after_s is None or after_s > within_s), err=True)
+
+    async def work() -> int:
+        async with calling(servers, TopicNames(asking.prefix), [row.entity]) as caller:
+            reply = await caller.ask(row.entity, row.name, within_s=within_s, **said)
+        if reply is not None:
+            return _told(reply, one_line=asking.one_line)
+        begun_later = after_s is None or after_s > within_s
+        typer.echo(_unanswered(said["command_id"], begun_later=begun_later), err=True)
         return Exit.NO_REPLY
-    return _told(reply, one_line=asking.one_line)
 
-
-async def _ask(servers: str, prefix: str, row: Action, within_s: float, said: Mapping[str, Any]) -> Incoming | None:
-    async with calling(servers, TopicNames(prefix), [row.entity]) as caller:
-        return await caller.ask(row.entity, row.name, within_s=within_s, **said)
+    return exit_code(work())
 
 
 def _unanswered(command_id: str | None, *, begun_later: bool) -> str:

@@ -1,6 +1,5 @@
 """`progress`, `wait` and `deletes ls`: what a bridge has told, read from Kafka without asking it for anything."""
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Coroutine, Sequence
@@ -12,29 +11,20 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.cli.arguments import followed, moment, seconds
-from bridge.cli.exits import Exit
+from bridge.cli.exits import Exit, exit_code
 from bridge.cli.hearing import SNAPSHOT, Hold, holds, running
 from bridge.cli.lines import of_watermark, utc
 from bridge.cli.screen import Screen, screen
-from bridge.client.connecting import KafkaTrouble
 from bridge.client.notifications import following, history
 from bridge.client.waiting import Waited, wait_complete
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames
 
 
-def _run(work: Coroutine[None, None, int]) -> int:
-    try:
-        return asyncio.run(work)
-    except KafkaTrouble as trouble:
-        typer.echo(str(trouble), err=True)
-        return Exit.KAFKA
-
-
 def watch_snapshots(servers: str, prefix: str, account: str | None) -> int:
     """Show the snapshots that are being taken until they are done; the exit code."""
     with screen(Console(stderr=True)) as shown:
-        return _run(_watch_snapshots(servers, TopicNames(prefix), account, shown))
+        return exit_code(_watch_snapshots(servers, TopicNames(prefix), account, shown))
 
 
 async def _watch_snapshots(servers: str, names: TopicNames, account: str | None, shown: Screen) -> int:
@@ -60,7 +50,7 @@ def wait_for(servers: str, prefix: str, account: str, entities: Sequence[str], *
     wanted = list(map(followed, entities)) or CATALOGUE.followed
     until, within_s = moment(to, time.time()), seconds(timeout)
     work = wait_complete(servers, TopicNames(prefix), account, wanted, until, within_s)
-    return _run(_wait(work, wanted, until))
+    return exit_code(_wait(work, wanted, until))
 
 
 async def _wait(work: Coroutine[None, None, Waited], wanted: Sequence[str], until: float) -> int:
@@ -78,7 +68,7 @@ async def _wait(work: Coroutine[None, None, Waited], wanted: Sequence[str], unti
 
 def list_holds(servers: str, prefix: str, *, as_objects: bool) -> int:
     """Print whose deletes are held back; the exit code."""
-    return _run(_list_holds(servers, TopicNames(prefix), as_objects=as_objects))
+    return exit_code(_list_holds(servers, TopicNames(prefix), as_objects=as_objects))
 
 
 async def _list_holds(servers: str, names: TopicNames, *, as_objects: bool) -> int:

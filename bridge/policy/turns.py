@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from bridge.policy.sightings import Lane
 
 COMMAND_LANES = MappingProxyType({"interactive": Lane.COMMANDS, "bulk": Lane.BULK})
-"""What a command says of itself (contract.md §4) and the lane of all calls that are made for it."""
+"""What a command says of itself (contract.md §4) and the lane of the calls that are made for it."""
 HALVES = MappingProxyType({Lane.COMMANDS: 9, Lane.BULK: 1})
 """How interactive and bulk commands share what commands get: one turn in ten keeps bulk from starving."""
 

@@ -86,7 +86,7 @@ class AccountSettings(Group):
     commands_allowed: ActionPatterns | None = None
     """Of the actions in `commands.allowed` only these, for this account; null: all of them."""
     key_fields: Mapping[str, Count] = {}
-    """Entity to the id of a Number custom field that marks what commands create, so that no create ends `unknown`."""
+    """Entity to the id of a Number custom field that marks what commands create: by it a create in doubt is found."""
 
     @field_validator("key_fields")
     @classmethod

@@ -87,7 +87,7 @@ class Run:
 
     @property
     def lane(self) -> Lane:
-        """Of every call that is made for the command."""
+        """Of every call that is made for the command alone; lists of names are fetched for all."""
         return COMMAND_LANES[self.command.lane]
 
     def turn(self, seconds: float = math.inf) -> AbstractAsyncContextManager[bool]:

@@ -7,7 +7,7 @@ it shows. A look that Copper does not answer is made again; one that it refuses 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import partial
 from typing import Any
 
 from bridge.contract.events import content_hash, state_key
@@ -43,7 +43,7 @@ class Settling:
         look = look_for(run.doubt)
         await asyncio.sleep(sent_at + self.waits.before(look) - asyncio.get_running_loop().time())
         run.asked_s = self.publishing.clock()
-        found = await _LOOKS[look](self, run)
+        found = await self._look(run, look)
         if isinstance(found, Trouble):
             return undecided(run, f"Copper does not let the bridge look: {found.detail}")
         doubt = run.doubt_of([record["id"] for record in found if "id" in record and self._as_known(run, record)])
@@ -75,6 +75,17 @@ class Settling:
             return False
         mark = made_mark(command.account, command.entity, record["id"])
         return any(key != journal_key(command) for key, _ in self.publishing.memory.known.marked(mark))
+
+    async def _look(self, run: Run, look: Look) -> Found:
+        looks = {
+            Look.GET: self._by_id,
+            Look.MATCH: self._match,
+            Look.CONVERTED: self._converted,
+            Look.KEY: self._key,
+            Look.TWIN: self._twin,
+            Look.CREATED: self._created,
+        }
+        return await looks[look](run)
 
     async def _ask(self, run: Run, ask: Callable[[], Awaitable[Any | Trouble]]) -> Any | Trouble:
         """What Copper answers, sooner or later: NOT_FOUND or a refusal is an answer, too."""
@@ -131,7 +142,7 @@ class Settling:
         since = int(run.since_s) - SKEW_SECONDS
         rows: dict[int, Record] = {}
         for number in range(1, MOST_PAGES + 1):
-            page = await self._ask(run, lambda number=number: self._page(run, since, number))  # type: ignore[misc]
+            page = await self._ask(run, partial(self._page, run, since, number))
             if isinstance(page, Trouble):
                 return page
             rows |= {record["id"]: record for record in page.records}
@@ -174,15 +185,3 @@ class Settling:
             found = await self.get(run, "company", company)
             parts["company"] = found[0] if not isinstance(found, Trouble) and found else None
         return [parts] if any(parts.values()) else []
-
-
-_LOOKS: Mapping[Look, Callable[[Settling, Run], Awaitable[Found]]] = MappingProxyType(
-    {
-        Look.GET: Settling._by_id,  # noqa: SLF001 - the class's own table
-        Look.MATCH: Settling._match,  # noqa: SLF001
-        Look.CONVERTED: Settling._converted,  # noqa: SLF001
-        Look.KEY: Settling._key,  # noqa: SLF001
-        Look.TWIN: Settling._twin,  # noqa: SLF001
-        Look.CREATED: Settling._created,  # noqa: SLF001
-    }
-)
