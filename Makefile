@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+# Most tests wait, so there are more workers than the two cores of the smallest machine that runs them.
+PARALLEL := -n 3 --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint bench test-containers contract nightly lock clean
 
@@ -15,10 +17,10 @@ demo: $(READY) ## the bridge at work against a Copper double and a real Kafka: m
 	@$(BIN)/copper-bridge demo $(ARGS)
 
 test: lint ## everything CI runs
-	@$(BIN)/pytest -m "not nightly"
+	@$(BIN)/pytest $(PARALLEL) -m "not nightly"
 
 check: lint ## what to run before a commit: format, lint, types, layers, contract, fast tests
-	@$(BIN)/pytest -m "not nightly" tests/unit tests/contract
+	@$(BIN)/pytest -n 2 -m "not nightly" tests/unit tests/contract
 
 lint: $(READY)
 	@$(BIN)/ruff format --check && $(BIN)/ruff check && $(BIN)/mypy && $(BIN)/lint-imports --no-logo && $(BIN)/python -m bridge.contract.publish --check
