@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from bridge.contract.catalogue import topics_root
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 """A fact that has not come by then will not."""
 LOOK_S = 0.02
 
