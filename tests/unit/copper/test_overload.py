@@ -183,3 +183,40 @@ async def test_a_storm_of_429_slows_the_account_down_and_it_recovers() -> None:
     assert max(during) < PER_MINUTE * 0.6
     assert max(crowds) <= 5
     assert min(after) >= 150
+
+
+async def _spending(busy: Busy, per_minute: float) -> None:
+    """Somebody else calls from the same limit, and minds neither it nor refusals."""
+    await asyncio.sleep(STORM[0])
+    while busy.now < STORM[1]:
+        busy.window.admit(busy.now, None)
+        await asyncio.sleep(60.0 / per_minute)
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize("others", [60.0, 150.0, 400.0])
+async def test_an_account_that_others_spend_from_takes_what_they_leave_and_all_of_it_again_after_them(
+    others: float,
+) -> None:
+    refused, made, after = [], [], []
+    for seed in SEEDS:
+        busy, end = Busy(seed), STORM[1] + RECOVERY_SECONDS
+        await busy.during(
+            end + 60.0,
+            _spending(busy, others),
+            *(busy.command(Lane.COMMANDS, busy.rng.choice(ENTITIES)) for _ in range(3 * PER_MINUTE * 12)),
+            *(busy.polls(kind) for kind in ENTITIES),
+        )
+        theirs = [taken for at, _, _, taken in busy.calls if STORM[0] + 60.0 <= at < STORM[1]]
+        minutes = (STORM[1] - STORM[0]) / 60.0 - 1.0
+        refused.append(theirs.count(False) / minutes)
+        made.append(theirs.count(True) / minutes)
+        after.append(float(busy.between(end, end + 60.0).total()))
+        assert _within_the_limit(busy)
+    print(
+        f"seeds {len(SEEDS)}: beside {others:.0f} calls a minute of others {_worst(made, min)} calls a minute taken at "
+        f"least, {_worst(refused)} refused at most; after them {_worst(after, min)} a minute at least"
+    )
+    assert min(made) >= 0.6 * max(0.0, COPPERS_LIMIT - others)
+    assert max(refused) <= 20
+    assert min(after) >= 150
