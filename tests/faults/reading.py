@@ -19,6 +19,8 @@ from bridge.contract.records import Incoming, Position
 from bridge.contract.topics import TopicNames
 
 ENTITIES = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
+SILENCE_S = 60.0
+"""A reader that hears nothing for so long will hear no more."""
 
 
 def public_topics(names: TopicNames) -> list[str]:
@@ -99,7 +101,7 @@ async def everything(servers: str, topics: Iterable[str], partitions: int, **opt
     topics, found = list(topics), []
     left = {(topic, number) for topic in topics for number in range(partitions)}
     async with reader(servers, topics, partitions, **{"enable.partition.eof": True, **options}) as consumer:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(SILENCE_S) as patience:
             while left:
                 for message in await asyncio.to_thread(consumer.consume, 500, 0.2):
                     error = message.error()
@@ -107,6 +109,7 @@ async def everything(servers: str, topics: Iterable[str], partitions: int, **opt
                         left.discard((str(message.topic()), int(message.partition() or 0)))
                     else:
                         found.append(_incoming(message))
+                        patience.reschedule(asyncio.get_running_loop().time() + SILENCE_S)
     return found
 
 

@@ -44,7 +44,6 @@ async def _try(servers: str, directory: Path, form: Form) -> None:
 
 
 @pytest.mark.figures
-@pytest.mark.nightly
 @pytest.mark.timeout(400)
 async def test_a_thousand_commands_have_one_effect_one_answer_and_the_truth(
     bootstrap_servers: str, tmp_path: Path
