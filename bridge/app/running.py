@@ -8,11 +8,11 @@ import contextlib
 import fcntl
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import bridge
 from bridge.app.hooks import Hooks
@@ -27,9 +27,15 @@ from bridge.web.internal import internal
 from bridge.web.ports import listening
 from bridge.web.public import public
 
+T = TypeVar("T")
+
 
 class StateInUse(Exception):
     """Another process works in the same state directory."""
+
+
+class StoppedEarly(Exception):
+    """Asked to stop before anything was begun: while Kafka was not there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ async def run(settings: Settings) -> int:
     except TimeoutError:
         logs.warning(logs.Event.STOPPED, clean=False)
         return 1
+    except StoppedEarly:
+        logs.info(logs.Event.STOPPED, clean=True)
     else:
         logs.info(logs.Event.STOPPED, clean=True)
     finally:
@@ -76,10 +84,11 @@ async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Runn
         MembershipContested: another process uses the same member id.
         StateInUse: another process uses the same state directory.
         TimeoutError: work was cut off when the grace period ended.
+        StoppedEarly: `stop` was set while Kafka was waited for.
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone_in(Path(settings.state.dir)))
-        world, inbox = await made(settings, stack)
+        world, inbox = await _unless(stop, made(settings, stack))
         shards = Shards(world)
         ready = asyncio.Event()
         hooks = Hooks(
@@ -119,6 +128,18 @@ async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Runn
         finally:
             stop.set()
             await work
+
+
+async def _unless(stop: asyncio.Event, making: Coroutine[None, None, T]) -> T:
+    """What is being made, unless one is asked to stop first."""
+    work, stopping = asyncio.create_task(making), asyncio.create_task(stop.wait())
+    await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not work.done():
+        work.cancel()
+        await asyncio.wait([work])
+        raise StoppedEarly
+    return await work
 
 
 async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 Every command imports what it needs when it runs, so that `--help` answers at once.
 """
 
+import signal
 from typing import Annotated
 
 import typer
@@ -32,9 +33,15 @@ def copper_bridge(
     """Copper CRM's changes as Kafka events, Kafka commands as Copper calls."""
 
 
+def _leave(_signal: int, _frame: object) -> None:
+    """Nothing has been begun yet: what a bridge needs is being imported."""
+    raise SystemExit(0)
+
+
 @app.command()
 def run(config: Config = None, settings: Set = None) -> None:
     """Run the bridge until SIGTERM or Ctrl-C."""
+    signal.signal(signal.SIGTERM, _leave)
     from bridge.cli.running import run_bridge
 
     raise typer.Exit(run_bridge(config, settings or []))

@@ -27,6 +27,8 @@ class Replica:
     ports: tuple[int, int]
     process: asyncio.subprocess.Process | None = None
     paused: bool = False
+    written: int = 0
+    """Bytes of the log when the process was started."""
 
     @property
     def log(self) -> Path:
@@ -41,6 +43,7 @@ class Replica:
         config = self.directory / f"{self.name}.yaml"
         config.write_text(json.dumps({**self.settings, **own}))
         with self.log.open("ab") as log:
+            self.written = log.tell()
             command = (sys.executable, "-m", "bridge", "run", "-c", str(config))
             self.process = await asyncio.create_subprocess_exec(*command, env=dict(self.environ), stderr=log)
 
@@ -68,11 +71,18 @@ class Replica:
 
     async def stop(self) -> tuple[int, float]:
         """SIGTERM; the exit code and the seconds it took."""
+        await self._spoken()
         process, began = self.running, time.monotonic()
         process.terminate()
         async with asyncio.timeout(GRACE_S + 20):
             code = await process.wait()
         return code, time.monotonic() - began
+
+    async def _spoken(self) -> None:
+        """Before its first word it may not be more than an interpreter, which dies of a signal."""
+        async with asyncio.timeout(GRACE_S):
+            while self.running.pid and self.log.stat().st_size == self.written:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.02)
 
     async def discard(self) -> None:
         if self.process is not None and self.process.returncode is None:

@@ -181,6 +181,8 @@ def _excused(case: Case, reply: Said) -> bool:
             return order.id is not None
         case "not-found" if order.action == "get-by-email":
             return order.entity == "lead"
+        case "invalid" if order.twist is Twist.TAKEN:
+            return case.doubts > 0  # the refusal came without the words that tell why: its answer was cut off
     return said == _CODES.get(order.twist)
 
 

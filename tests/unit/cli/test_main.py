@@ -1,5 +1,7 @@
 """The command line as its users meet it: help at once, exit codes as promised, talk apart from data."""
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -140,3 +142,18 @@ def test_without_docker_java_and_maven_the_sandbox_says_in_one_line_what_to_inst
     )
     assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (1, "", 1)
     assert "install Java 17 or newer and Maven" in ended.stderr
+
+
+def test_asked_to_stop_while_it_waits_for_kafka_it_ends_at_once_and_cleanly(tmp_path: Path) -> None:
+    settings = {"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "STATE__DIR": str(tmp_path), "LOG__FORMAT": "json"}
+    account = {"ACCOUNTS__ACME__USER_EMAIL": "ops@acme.example", "ACCOUNTS__ACME__API_KEY": "canary"}
+    environ = {**os.environ, **{f"BRIDGE_{name}": value for name, value in (settings | account).items()}}
+    with subprocess.Popen(
+        [sys.executable, "-m", "bridge", "run"], env=environ, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stderr is not None
+        events = (json.loads(line)["event"] for line in process.stderr)
+        assert "kafka.unreachable" in events
+        process.terminate()
+        *_, last = events
+    assert (process.returncode, last) == (0, "bridge.stopped")
