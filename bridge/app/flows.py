@@ -28,6 +28,7 @@ from bridge.shard.executing import Executing, Served
 from bridge.shard.memory import Memory
 from bridge.shard.naming import Naming
 from bridge.shard.noticing import Noticing
+from bridge.shard.pausing import Pausing
 from bridge.shard.polling import Polled, Polling
 from bridge.shard.ports import Ledger as LedgerPort
 from bridge.shard.publishing import Publishing
@@ -96,12 +97,14 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         )
         for name in mine
     ]
+    pausing = [Pausing(name, world.accounts[name].access, ledger, publishing, observing.pausing) for name in mine]
     controlled = Controlled([*world.accounts], followed, settings.topics.partitions, wake, wake_snapshot)
     controlling = Controlling(controlled, ledger, publishing, observing.announced)
     subscriptions = [
         subscribing(settings, world.accounts[name], ledger, publishing, observing.subscribed) for name in mine
     ]
-    return Flows(plain=[*polling, *sweeping, *subscriptions], inlets=[executing, noticing, controlling])
+    # Pauses first: gates are as they were left before anybody calls.
+    return Flows(plain=[*pausing, *polling, *sweeping, *subscriptions], inlets=[executing, noticing, controlling])
 
 
 def _fields(settings: Settings) -> dict[str, FieldPolicy]:

@@ -18,6 +18,7 @@ from bridge.contract.events import Change
 from bridge.contract.failures import Code
 from bridge.contract.replies import Reply, Status
 from bridge.copper.client import Observed
+from bridge.policy.access import Paused
 from bridge.policy.changes import Reason, Verdict
 from bridge.policy.sessions import Ending
 from bridge.policy.sightings import Trouble, Via
@@ -35,6 +36,7 @@ _SWEPT = {
     Told.DELETES_HELD: "held",
     Told.DELETES_RESUMED: "resumed",
 }
+_LOUDER = {Told.DELETES_HELD: logs.error, Told.ACCOUNT_PAUSED: logs.error, Told.SWEEP_VOID: logs.warning}
 PROGRESS_SECONDS = 30.0
 """Between two lines about one snapshot."""
 HARMLESS = frozenset({Ending.STOPPED, Ending.LOST})
@@ -51,6 +53,8 @@ class Observing:
         """Account and entity to what stopped the last scan or snapshot, while it is not over."""
         self.held: dict[str, Held] = {}
         """Accounts whose deletes are held back."""
+        self.paused: dict[str, Paused] = {}
+        """Accounts that wait for credentials that work."""
         self.snapshots: dict[tuple[str, str], Taken] = {}
         """Account and entity to how far their snapshot has come."""
         self._told_at: dict[tuple[str, str], float] = {}
@@ -155,7 +159,7 @@ class Observing:
         if told is Told.SWEEP_COMPLETED:
             self._metrics.swept_at.labels(announcement.account).set(time.time())
         fields = {"account": announcement.account, "entity": announcement.entity, **announcement.data}
-        tell = {Told.DELETES_HELD: logs.error, Told.SWEEP_VOID: logs.warning}.get(told, logs.info)
+        tell = _LOUDER.get(told, logs.info)
         tell(Event(told.value), **{name: value for name, value in fields.items() if value is not None})
 
     def holding(self, account: str, held: Held | None) -> None:
@@ -165,6 +169,14 @@ class Observing:
             self.held.pop(account, None)
         else:
             self.held[account] = held
+
+    def pausing(self, account: str, paused: Paused | None) -> None:
+        """Whether an account waits for credentials that work."""
+        self._metrics.account_paused.labels(account).set(paused is not None)
+        if paused is None:
+            self.paused.pop(account, None)
+        else:
+            self.paused[account] = paused
 
     def called(self, call: Observed) -> None:
         """A call to Copper ended."""

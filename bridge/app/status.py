@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from bridge.contract.sharding import shard_of
+from bridge.policy.access import Paused
 from bridge.policy.sightings import Lane
 from bridge.policy.sweeps import Held
 from bridge.shard.snapshotting import Taken
@@ -32,6 +33,7 @@ class Observed(Protocol):
     troubles: dict[tuple[str, str], str]
     snapshots: dict[tuple[str, str], Taken]
     held: dict[str, Held]
+    paused: dict[str, Paused]
 
 
 def status(
@@ -59,9 +61,10 @@ def status(
 
 
 def _account(name: str, account: Spending, entities: Sequence[str], limit: int, observing: Observed) -> dict[str, Any]:
-    held = observing.held.get(name)
+    held, paused = observing.held.get(name), observing.paused.get(name)
     return {
         "entities": {entity: _entity((name, entity), observing) for entity in entities},
+        "paused": None if paused is None else asdict(paused),
         "deletes_held": None if held is None else asdict(held),
         "calls": {"limit": limit, "last_minute": _by_lane(account.used()), "waiting": _by_lane(account.waiting())},
     }

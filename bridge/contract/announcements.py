@@ -37,6 +37,10 @@ class Told(StrEnum):
     """Nothing deleted is published for the account until somebody decides: `reason`, `missing`, `known`."""
     DELETES_RESUMED = "deletes.resumed"
     """Somebody decided: `decision` approved or rejected, `deleted` events published, `kept` records still there."""
+    ACCOUNT_PAUSED = "account.paused"
+    """Copper refuses the account's credentials, nothing is asked of it until they work: `reason`."""
+    ACCOUNT_RESUMED = "account.resumed"
+    """They work again and everything goes on: `reason` as above, `seconds` it took."""
     COMMAND_SETTLED = "command.settled"
     """A create that was answered `unknown` has come about: `command` is its id, `record_id` and `event_id` what was
     seen of it."""

@@ -4,6 +4,7 @@ One `Allowance` per account, shared by all who call for it. Knows no call; keeps
 """
 
 import asyncio
+from collections import deque
 
 from bridge.policy.budget import Budget
 from bridge.policy.sightings import Lane
@@ -19,6 +20,8 @@ class Allowance:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._waiting: dict[Lane, Rounds[asyncio.Future[None]]] = {lane: Rounds() for lane in Lane}
+        self._ahead: deque[tuple[Lane, asyncio.Future[None]]] = deque()
+        self._held = False
         self._held_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -34,6 +37,26 @@ class Allowance:
             await turn
         finally:
             self._waiting[lane].leave(kind, turn)
+
+    async def grant_ahead(self, lane: Lane) -> None:
+        """The same before all others, held or not: for the call that finds out whether theirs can be made."""
+        place = (lane, asyncio.get_running_loop().create_future())
+        self._ahead.append(place)
+        self._serve()
+        try:
+            await place[1]
+        finally:
+            if place in self._ahead:
+                self._ahead.remove(place)
+
+    def hold(self) -> None:
+        """Grant nobody anything, but those who go ahead, until `release`."""
+        self._held = True
+
+    def release(self) -> None:
+        """Go on where `hold` stopped."""
+        self._held = False
+        self._serve()
 
     def soonest(self, ahead: int) -> float:
         """Seconds in which no call can be granted that so many others come before, whatever happens."""
@@ -65,14 +88,21 @@ class Allowance:
             self._timer.cancel()
             self._timer = None
         loop = asyncio.get_running_loop()
-        while lanes := [lane for lane, turns in self._waiting.items() if turns]:
+        while self._ahead or (lanes := self._lanes()):
             now = loop.time()
             ready = max(self._budget.ready_at(now), self._held_until)
             if ready > now:
                 self._timer = loop.call_at(ready, self._serve)
                 return
-            lane = self._budget.choose(lanes)
-            turn = self._waiting[lane].take()
+            lane, turn = self._ahead.popleft() if self._ahead else self._next(lanes)
             if not turn.done():
                 self._budget.take(now, lane)
                 turn.set_result(None)
+
+    def _lanes(self) -> list[Lane]:
+        """Those that have somebody waiting who may be served."""
+        return [] if self._held else [lane for lane, turns in self._waiting.items() if turns]
+
+    def _next(self, lanes: list[Lane]) -> tuple[Lane, "asyncio.Future[None]"]:
+        lane = self._budget.choose(lanes)
+        return lane, self._waiting[lane].take()

@@ -1,7 +1,8 @@
 """Copper accounts as the shards see them: a call waits for the account's budget, goes out once, comes back as a value.
 
 `bridge.app` opens one `CopperConnection` and makes a `CopperAccount` of it for every account, which satisfies
-`bridge.shard.ports.Copper`. Repeats nothing and decides nothing: what to do about a `Trouble` is for others.
+`bridge.shard.ports.Copper`. Decides nothing: what to do about a `Trouble` is for others. Repeats nothing but what was
+refused because the account is paused (`access`), which waits there until it can be asked.
 """
 
 import asyncio
@@ -14,12 +15,14 @@ from typing import Any, Self
 
 from bridge.contract.commands import Command
 from bridge.copper import calls, reference
+from bridge.copper.access import PAUSED, Access
 from bridge.copper.budgeting import Allowance
 from bridge.copper.calls import Call
 from bridge.copper.entities import ENTITIES
 from bridge.copper.readings import viewer
 from bridge.copper.transport import Received, Transport
 from bridge.copper.wire import Answer, Credentials, decipher, retry_after
+from bridge.policy.access import REFUSALS
 from bridge.policy.matching import Named
 from bridge.policy.sightings import Ask, Lane, Page, Record, Trouble, Why
 from bridge.policy.turns import COMMAND_LANES
@@ -74,9 +77,15 @@ class CopperConnection:
     async def __aexit__(self, *_: object) -> None:
         await self._transport.__aexit__()
 
-    def account(self, name: str, credentials: Credentials, budget: Allowance) -> "CopperAccount":
-        """An account by its name in the bridge; all who call for it must share its one budget."""
-        return CopperAccount(name, credentials, budget, self._transport, observe=self._observe, clock=self._clock)
+    def account(
+        self, name: str, credentials: Credentials | Callable[[], Credentials], budget: Allowance
+    ) -> "CopperAccount":
+        """An account by its name in the bridge; all who call for it must share its one budget.
+
+        A function is asked for the credentials before every call: they may be replaced.
+        """
+        give = credentials if callable(credentials) else lambda: credentials
+        return CopperAccount(name, give, budget, self._transport, observe=self._observe, clock=self._clock)
 
 
 class CopperAccount:
@@ -85,7 +94,7 @@ class CopperAccount:
     def __init__(
         self,
         name: str,
-        credentials: Credentials,
+        credentials: Callable[[], Credentials],
         budget: Allowance,
         transport: Transport,
         *,
@@ -93,7 +102,7 @@ class CopperAccount:
         clock: Callable[[], float],
     ) -> None:
         self.name = name
-        self._credentials = credentials
+        self.access = Access(credentials, self._probe, budget, clock=clock)
         self._budget = budget
         self._transport = transport
         self._observe = observe
@@ -152,18 +161,12 @@ class CopperAccount:
         """Unix seconds by Copper's clock, as its latest answer told; by ours before the first."""
         return self._clock() + self._ahead
 
-    async def works(self, lane: Lane) -> Trouble | None:
-        """Whether the credentials are good for anything at all: asks for the account itself."""
-        answer = await self.call(calls.account(), lane)
-        return answer if isinstance(answer, Trouble) else None
-
     async def reference(self, name: str, lane: Lane) -> Sequence[Named] | Trouble:
         """All rows of a list of reference data; a call for each page of users, one for any other list."""
         rows: dict[int, Named] = {}
         for page in count(1):
             asked = reference.call(name, page)
-            await self._budget.grant(lane, asked.kind)
-            answer, _ = await self._answer(asked, lane, None)
+            answer, _ = await self._asked(asked, lane)
             if isinstance(answer, Trouble):
                 return answer
             before = len(rows)
@@ -174,8 +177,7 @@ class CopperAccount:
 
     async def call(self, call: Call, lane: Lane) -> Any | Trouble:
         """Make any call of `calls` and give what its reading takes from the answer."""
-        await self._budget.grant(lane, call.kind)
-        answer, _ = await self._answer(call, lane, None)
+        answer, _ = await self._asked(call, lane)
         return answer.value if isinstance(answer, Answer) else answer
 
     def soonest(self, ahead: int) -> float:
@@ -197,15 +199,14 @@ class CopperAccount:
     async def execute(self, command: Command, *, deadline: float | None) -> Any | Trouble:
         """Carry out an admitted command in one call and give Copper's decoded answer.
 
-        `deadline` is Unix seconds; past it nothing is sent and the answer is `EXPIRED`. Raises LookupError for an
-        entity and action that the contract does not pair.
+        `deadline` is Unix seconds; past it nothing is sent and the answer is `EXPIRED`; `PAUSED` when the account is.
+        Raises LookupError for an entity and action that the contract does not pair.
         """
         answer, _ = await self._answer(calls.of(command), COMMAND_LANES[command.lane], deadline)
         return answer.value if isinstance(answer, Answer) else answer
 
     async def _page(self, call: Call, lane: Lane) -> Page | Trouble:
-        await self._budget.grant(lane, call.kind)
-        answer, round_trip = await self._answer(call, lane, None)
+        answer, round_trip = await self._asked(call, lane)
         if isinstance(answer, Trouble):
             return answer
         if answer.date is None:
@@ -213,11 +214,36 @@ class CopperAccount:
         # Copper evaluated the question after we sent it, and its Date is cut to the second: never later than the truth.
         return Page(tuple(answer.value), answer.total, math.floor(answer.date - round_trip))
 
+    async def _asked(self, call: Call, lane: Lane) -> tuple[Answer | Trouble, float]:
+        """As `_answer`, once the budget grants the call; made again after a pause of the account that it met with."""
+        while True:
+            await self._budget.grant(lane, call.kind)
+            answer, round_trip = await self._answer(call, lane, None)
+            if isinstance(answer, Answer) or answer.why is not Why.PAUSED:
+                return answer, round_trip
+
     async def _answer(self, call: Call, lane: Lane, deadline: float | None) -> tuple[Answer | Trouble, float]:
         """The answer of a call that the budget has granted, and the seconds of its round trip."""
+        if self.access.paused is not None:
+            return PAUSED, 0.0
+        credentials = self.access.credentials()
+        answer, round_trip = await self._exchanged(call, credentials, lane, deadline)
+        if isinstance(answer, Trouble) and answer.why in REFUSALS:
+            answer = await self.access.judged(answer, credentials)
+        return answer, round_trip
+
+    async def _probe(self, credentials: Credentials) -> Trouble | None:
+        """Whether credentials are good for anything at all: asks for the account itself."""
+        await self._budget.grant_ahead(Lane.CHECKS)
+        answer, _ = await self._exchanged(calls.account(), credentials, Lane.CHECKS, None)
+        return answer if isinstance(answer, Trouble) else None
+
+    async def _exchanged(
+        self, call: Call, credentials: Credentials, lane: Lane, deadline: float | None
+    ) -> tuple[Answer | Trouble, float]:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        received = await self._transport.exchange(call, self._credentials, deadline)
+        received = await self._transport.exchange(call, credentials, deadline)
         outcome = str(received.status) if isinstance(received, Received) else received.why.value
         self._observe(Observed(self.name, call.method, call.route, outcome, lane, loop.time() - began))
         if isinstance(received, Trouble):

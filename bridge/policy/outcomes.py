@@ -46,12 +46,7 @@ class Settle:
     """It may have been done: find out before anything else is sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeAccount:
-    """Forbidden: this one thing, or everything? Ask for the account itself, then `after_probe`."""
-
-
-Decision = Fail | Succeed | Expire | WaitAndRetry | Settle | ProbeAccount
+Decision = Fail | Succeed | Expire | WaitAndRetry | Settle
 
 _FAILS = MappingProxyType(
     {
@@ -82,8 +77,8 @@ def decide(
         return Expire()
     if trouble.why is Why.NOT_FOUND and action == "delete":
         return Succeed()
-    if trouble.why is Why.FORBIDDEN:
-        return ProbeAccount()
+    if trouble.why is Why.PAUSED:
+        return WaitAndRetry(0.0)  # it waits at the account's gate
     twin = trouble.why is Why.CONFLICT and action == "create" and doubted
     if trouble.why in _DOUBTS or twin:
         return Settle() if effect else _read_again(trouble, failures, jitter)
@@ -96,11 +91,6 @@ def _read_again(trouble: Trouble, failures: int, jitter: float) -> Decision:
     if failures + 1 >= MOST_READS:
         return Fail(failure_of(trouble))
     return WaitAndRetry(pause(failures, jitter))
-
-
-def after_probe(trouble: Trouble, probe: Trouble | None, *, failures: int, jitter: float) -> Decision:
-    """What a 403 means, given how the account itself answered: None when it did."""
-    return Fail(failure_of(trouble)) if probe is None else WaitAndRetry(pause(failures, jitter))
 
 
 def failure_of(trouble: Trouble) -> Failure:

@@ -86,6 +86,7 @@ class Why(StrEnum):
     IN_DOUBT = "in-doubt"  # time-out, reset or 5xx after the request was written
     UNREADABLE = "unreadable"  # a 2xx whose body is not what was promised: it was done, the answer is lost
     EXPIRED = "expired"  # the caller's deadline passed before the request was written
+    PAUSED = "paused"  # the account's credentials are refused: nothing was done, and is to be asked again
 
 
 @dataclass(frozen=True, slots=True)

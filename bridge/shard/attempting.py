@@ -101,18 +101,15 @@ class Attempting:
 
     async def _troubled(self, run: Run, trouble: Trouble, failures: int) -> Outcome | None:
         """What a trouble comes to; None to call again."""
-        jitter, action = self.jitter(), run.action
+        action = run.action
         decision = outcomes.decide(
             action=action.name,
             effect=action.effect,
             trouble=trouble,
             failures=failures,
-            jitter=jitter,
+            jitter=self.jitter(),
             doubted=run.doubted,
         )
-        if isinstance(decision, outcomes.ProbeAccount):
-            probe = await run.copper.works(run.lane)
-            decision = outcomes.after_probe(trouble, probe, failures=failures, jitter=jitter)
         match decision:
             case outcomes.Expire():
                 return expired(run)

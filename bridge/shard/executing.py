@@ -211,8 +211,17 @@ class Executing:
         worker = asyncio.current_task()
         if worker is None:
             raise RuntimeError("commands are carried out by tasks")
+
+        def protect(begun: bool) -> None:
+            if begun:
+                self._begun.add(worker)
+                return
+            self._begun.discard(worker)
+            if self._group is None:  # a stop has gone by: what waits from here on is for the next session
+                worker.cancel()
+
         try:
-            yield lambda begun: self._begun.add(worker) if begun else self._begun.discard(worker)
+            yield protect
         finally:
             self._begun.discard(worker)
 

@@ -106,11 +106,9 @@ class Naming:
         """The list, however long the world keeps us waiting; or why there is none to be had."""
         copper, failures = self.coppers[account], 0
         while isinstance(answer := await copper.reference(name, Lane.COMMANDS), Trouble):
-            jitter = self.jitter()
-            decision = outcomes.decide(action="get", effect=False, trouble=answer, failures=failures, jitter=jitter)
-            if isinstance(decision, outcomes.ProbeAccount):
-                probe = await copper.works(Lane.COMMANDS)
-                decision = outcomes.after_probe(answer, probe, failures=failures, jitter=jitter)
+            decision = outcomes.decide(
+                action="get", effect=False, trouble=answer, failures=failures, jitter=self.jitter()
+            )
             if not isinstance(decision, outcomes.WaitAndRetry):
                 failure = outcomes.failure_of(answer)
                 return replace(failure, detail=f"no names can be resolved by {name}: {failure.detail}", fields=None)

@@ -5,10 +5,12 @@ or a Kafka client.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from bridge.contract.commands import Command
 from bridge.contract.records import Incoming, Outgoing
+from bridge.policy.access import Paused
 from bridge.policy.matching import Named
 from bridge.policy.sightings import Ask, Lane, Page, Record, Trouble
 
@@ -20,7 +22,7 @@ class Copper(Protocol):
     """One Copper account. Failures are `Trouble` values; only programming errors and cancellation are exceptions.
 
     Every method makes one call, unless it says more, and except for `execute` waits for the account's budget in its
-    lane first.
+    lane first. While the account is paused, its credentials being refused, that takes until they work again.
     """
 
     async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
@@ -55,10 +57,6 @@ class Copper(Protocol):
         """Unix seconds by Copper's clock, to a second or two, as its latest answer told; ours before the first."""
         ...
 
-    async def works(self, lane: Lane) -> Trouble | None:
-        """Whether the credentials are good for anything at all: asks for the account itself."""
-        ...
-
     async def reference(self, name: str, lane: Lane) -> Sequence[Named] | Trouble:
         """All rows of a list of the catalogue's `names`; a call for each page of users."""
         ...
@@ -78,8 +76,24 @@ class Copper(Protocol):
         """Carry out an admitted command in one call and give Copper's decoded answer.
 
         `deadline` is Unix seconds by the bridge's clock, checked right before the request is written; later than that
-        nothing is sent and the answer is `EXPIRED`.
+        nothing is sent and the answer is `EXPIRED`. `PAUSED`: nothing was done, and it is to be admitted once more.
         """
+        ...
+
+
+class Access(Protocol):
+    """The gate of one Copper account, closed while its credentials are refused."""
+
+    def attended(self, paused: Paused | None) -> AbstractContextManager[None]:
+        """As long as the block takes somebody ends the account's pauses; `paused` is one that was begun earlier."""
+        ...
+
+    async def refused(self) -> Paused:
+        """Wait until the account is paused."""
+        ...
+
+    async def restored(self) -> None:
+        """Wait until it is not, trying the newest credentials now and then."""
         ...
 
 

@@ -40,6 +40,8 @@ class Event(StrEnum):
     SWEEP_VOID = "sweep.void"
     DELETES_HELD = "deletes.held"
     DELETES_RESUMED = "deletes.resumed"
+    ACCOUNT_PAUSED = "account.paused"
+    ACCOUNT_RESUMED = "account.resumed"
     COMMAND_SETTLED = "command.settled"
     CONTROL_ACCEPTED = "control.accepted"
     CONTROL_REFUSED = "control.refused"

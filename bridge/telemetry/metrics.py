@@ -50,6 +50,9 @@ class Metrics:
         self.sweeps = self._counter("sweeps", "Sweeps ended", "outcome")
         self.swept_at = self._gauge("sweep_last_success_timestamp_seconds", "When the last sweep ended well", "account")
         self.deletes_held = self._gauge("deletes_held", "1 while an account's deletes wait for an operator", "account")
+        self.account_paused = self._gauge(
+            "account_paused", "1 while an account waits for working credentials", "account"
+        )
         self.commits = self._counter("kafka_commits", "Transactions by how they ended", "outcome")
         self.commit_seconds = self._histogram("kafka_commit_duration_seconds", "Transactions, begin to commit")
         self.sessions = self._counter("shard_sessions_ended", "Shard sessions by how they ended", "how")

@@ -13,12 +13,13 @@ from bridge.copper import calls
 from bridge.copper.budgeting import Allowance
 from bridge.copper.client import CopperAccount, CopperConnection, Observed
 from bridge.copper.wire import ApiKey, BearerToken
+from bridge.policy.access import REFUSALS
 from bridge.policy.budget import Budget
 from bridge.policy.sightings import Ask, Lane, Page, Stamp, Trouble, Why
 from bridge.sandbox.copper import CopperDouble, Fault
 
 if TYPE_CHECKING:
-    from bridge.shard.ports import Copper
+    from bridge.shard.ports import Access, Copper
 
 Commands = Callable[..., Command]
 EMAIL = {"email": "ivo@brand.example", "category": "work"}
@@ -42,10 +43,17 @@ def why(answer: Any) -> Why | None:
     return answer.why if isinstance(answer, Trouble) else None
 
 
+async def asked(account: CopperAccount) -> Any:
+    return await account.call(calls.account(), Lane.CHECKS)
+
+
 async def test_the_account_is_what_a_shard_needs(acme: CopperAccount) -> None:
     port: Copper = acme  # for mypy to compare
+    gate: Access = acme.access
 
-    assert await port.works(Lane.CHECKS) is None
+    assert why(await port.get("company", 7, Lane.CHECKS)) is Why.NOT_FOUND
+    with gate.attended(None):
+        assert acme.access.paused is None
 
 
 @pytest.mark.parametrize("entity", CATALOGUE.followed)
@@ -179,14 +187,14 @@ async def test_the_time_of_a_page_is_before_the_question_was_evaluated(
     ],
     ids=lambda value: f"{value.kind}-{value.status}-{value.when}" if isinstance(value, Fault) else value.value,
 )
-async def test_every_fault_has_its_class_and_makes_one_request(
+async def test_every_fault_has_its_class_and_makes_one_request_and_a_refusal_asks_for_the_account_too(
     acme: CopperAccount, command: Commands, copper: CopperDouble, fault: Fault, expected: Why
 ) -> None:
     copper.fault(fault)
     answer = await acme.execute(command("task", "create", data={"name": "Call Mara"}), deadline=None)
 
     assert why(answer) is expected
-    assert len(copper.calls) == 1
+    assert [call.path for call in copper.calls] == ["/tasks", *["/account"] * (expected in REFUSALS)]
 
 
 async def test_a_wrong_key_is_unauthorized_and_a_token_is_as_good_as_a_key(
@@ -196,8 +204,8 @@ async def test_a_wrong_key_is_unauthorized_and_a_token_is_as_good_as_a_key(
     wrong = connection.account("acme", ApiKey("wrong", "ops@acme.example"), allowance)
     by_token = connection.account("acme", BearerToken("token-canary-0123456789abcdef"), allowance)
 
-    assert why(await wrong.works(Lane.CHECKS)) is Why.UNAUTHORIZED
-    assert await by_token.works(Lane.CHECKS) is None
+    assert why(await asked(wrong)) is Why.UNAUTHORIZED
+    assert why(await asked(by_token)) is None
 
 
 async def test_a_429_slows_the_account_down(connection: CopperConnection, copper: CopperDouble) -> None:
@@ -205,11 +213,11 @@ async def test_a_429_slows_the_account_down(connection: CopperConnection, copper
     budget = Budget(6000, loop.time())
     account = connection.account("acme", ApiKey("canary-0123456789abcdef", "ops@acme.example"), Allowance(budget))
     copper.set_knobs(calls_per_minute=1, retry_after=1)
-    assert await account.works(Lane.CHECKS) is None
-    assert why(await account.works(Lane.CHECKS)) is Why.RATE_LIMITED
+    assert why(await asked(account)) is None
+    assert why(await asked(account)) is Why.RATE_LIMITED
 
     began = loop.time()
-    await account.works(Lane.CHECKS)
+    await asked(account)
     assert loop.time() - began >= 1.0
 
 
@@ -247,21 +255,21 @@ async def test_nothing_that_can_be_printed_holds_the_key(
     acme: CopperAccount, connection: CopperConnection, copper: CopperDouble, observed: list[Observed]
 ) -> None:
     copper.fault(Fault("status", status=401), Fault("reset"))
-    answers = [await acme.works(Lane.CHECKS) for _ in range(3)]
+    answers = [await asked(acme) for _ in range(3)]
 
     assert "canary" not in repr([acme, vars(acme), connection, vars(connection), answers, observed])
 
 
 async def test_a_call_that_is_cancelled_leaves_the_account_usable(acme: CopperAccount, copper: CopperDouble) -> None:
     copper.fault(Fault("hang", seconds=5))
-    task = asyncio.create_task(acme.works(Lane.CHECKS))
+    task = asyncio.create_task(asked(acme))
     while not copper.calls:  # noqa: ASYNC110 - the double has no event for it
         await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task])
 
     assert task.cancelled()
-    assert await acme.works(Lane.CHECKS) is None
+    assert why(await asked(acme)) is None
 
 
 async def test_every_list_of_names_is_read(acme: CopperAccount) -> None:

@@ -77,7 +77,7 @@ async def test_trouble_on_the_way_is_told_and_the_next_time_goes_on(acme: Copper
 
 
 async def test_trouble_with_the_list_touches_nothing(acme: CopperAccount, copper: CopperDouble) -> None:
-    copper.fault(Fault("status", status=401, method="GET", path="/webhooks"))
+    copper.fault(Fault("status", status=503, method="GET", path="/webhooks"))
 
     assert isinstance(await reconcile(acme, WANTED, target=TARGET, headers=headers()), Trouble)
     assert len(copper.calls) == 1

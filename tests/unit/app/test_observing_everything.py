@@ -17,6 +17,7 @@ from bridge.contract.records import Incoming, Position
 from bridge.contract.replies import Reply, Status
 from bridge.contract.topics import TopicNames
 from bridge.copper.client import Observed
+from bridge.policy.access import Paused
 from bridge.policy.changes import Reason
 from bridge.policy.sessions import Ending
 from bridge.policy.sightings import Lane, Trouble, Via, Why
@@ -187,7 +188,7 @@ def test_what_only_a_deep_pass_found_is_told_with_its_age(
     assert _labels(observing.registry, "late_by_seconds") == [{"entity": POLLED.entity}]
 
 
-def test_every_announcement_has_its_line_and_a_mass_delete_is_an_error(
+def test_every_announcement_has_its_line_and_what_waits_for_somebody_is_an_error(
     observing: Observing, capsys: pytest.CaptureFixture[str]
 ) -> None:
     swept = [
@@ -197,8 +198,15 @@ def test_every_announcement_has_its_line_and_a_mass_delete_is_an_error(
         observing.announced(Announcement(told, "acme", 1, data={"reason": "too-many"}))
     lines = _lines(capsys)
     assert [line["event"] for line in lines] == [*swept]
-    assert {line["event"]: line["level"] for line in lines}["deletes.held"] == "error"
+    assert {line["event"] for line in lines if line["level"] == "error"} == {"deletes.held", "account.paused"}
     observing.holding("acme", Held(HeldBecause.TOO_MANY, 50, 100, 1.0))
     assert observing.registry.get_sample_value("copper_bridge_deletes_held", {"account": "acme"}) == 1
     observing.holding("acme", None)
     assert observing.registry.get_sample_value("copper_bridge_deletes_held", {"account": "acme"}) == 0
+
+
+def test_a_pause_is_a_metric_of_its_account(observing: Observing) -> None:
+    observing.pausing("acme", Paused(Why.FORBIDDEN, 1.0))
+    assert observing.registry.get_sample_value("copper_bridge_account_paused", {"account": "acme"}) == 1
+    observing.pausing("acme", None)
+    assert observing.registry.get_sample_value("copper_bridge_account_paused", {"account": "acme"}) == 0

@@ -7,6 +7,7 @@ import orjson
 from bridge.app.observing import Observing
 from bridge.app.status import status
 from bridge.contract.sharding import shard_of
+from bridge.policy.access import Paused
 from bridge.policy.budget import Budget
 from bridge.policy.sightings import Lane, Trouble, Why
 from bridge.policy.sweeps import Held, Reason
@@ -60,6 +61,7 @@ def test_every_account_shows_its_scans_its_calls_and_that_nothing_is_held(observ
             "lead": {"scanned_at": observing.scanned_at["acme", "lead"], "trouble": None, "snapshot": None},
             "task": {"scanned_at": None, "trouble": None, "snapshot": None},
         },
+        "paused": None,
         "deletes_held": None,
         "calls": {
             "limit": 60,
@@ -92,6 +94,15 @@ def test_a_snapshot_shows_how_far_it_has_come(observing: Observing) -> None:
         "done": False,
         "incomplete": False,
     }
+
+
+def test_a_paused_account_is_shown_with_the_reason_until_it_goes_on(observing: Observing) -> None:
+    observing.pausing("acme", Paused(Why.UNAUTHORIZED, 1_790_000_000.0))
+    accounts = shown(observing)["accounts"]
+    assert accounts["acme"]["paused"] == {"reason": "unauthorized", "since": 1_790_000_000.0}
+    assert accounts["zeta"]["paused"] is None
+    observing.pausing("acme", None)
+    assert shown(observing)["accounts"]["acme"]["paused"] is None
 
 
 def test_held_deletes_are_shown_with_the_reason_until_they_are_resumed(observing: Observing) -> None:

@@ -114,3 +114,36 @@ async def test_what_was_granted_within_the_last_minute_is_told_by_lane() -> None
         await allowance.grant(lane, "companies")
     used = allowance.used()
     assert (used[Lane.POLLS], used[Lane.COMMANDS], sum(used.values())) == (2, 1, 3)
+
+
+async def test_while_all_are_held_only_who_goes_ahead_is_granted_and_then_everybody_in_order() -> None:
+    budget, order = Watched(), list[int]()
+    allowance = Allowance(budget)
+
+    async def caller(number: int) -> None:
+        await allowance.grant(Lane.POLLS, "companies")
+        order.append(number)
+
+    allowance.hold()
+    async with asyncio.TaskGroup() as group:
+        for number in range(3):
+            group.create_task(caller(number))
+        await asyncio.sleep(60)
+        await allowance.grant_ahead(Lane.CHECKS)
+        assert (budget.lanes(), order) == ([Lane.CHECKS], [])
+        allowance.release()
+    assert (budget.lanes(), order) == ([Lane.CHECKS, *[Lane.POLLS] * 3], [0, 1, 2])
+
+
+async def test_who_goes_ahead_waits_for_the_budget_but_for_nobody_else() -> None:
+    budget = Watched()
+    allowance = Allowance(budget)
+    waiting = [asyncio.create_task(allowance.grant(Lane.COMMANDS, "companies")) for _ in range(5)]
+    await asyncio.sleep(0)
+    await allowance.grant_ahead(Lane.CHECKS)
+    cancelled = asyncio.create_task(allowance.grant_ahead(Lane.CHECKS))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await asyncio.wait(waiting)
+
+    assert budget.lanes() == [Lane.CHECKS, *[Lane.COMMANDS] * 5]

@@ -9,11 +9,9 @@ from bridge.policy.outcomes import (
     Decision,
     Expire,
     Fail,
-    ProbeAccount,
     Settle,
     Succeed,
     WaitAndRetry,
-    after_probe,
     backoff,
     decide,
     pause,
@@ -41,7 +39,12 @@ def test_every_trouble_of_every_action_has_an_outcome(action: str, why: Why) -> 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize(
     ("why", "code"),
-    [(Why.INVALID, Code.INVALID), (Why.CONFLICT, Code.CONFLICT), (Why.FEATURE_DISABLED, Code.FEATURE_DISABLED)],
+    [
+        (Why.INVALID, Code.INVALID),
+        (Why.CONFLICT, Code.CONFLICT),
+        (Why.FORBIDDEN, Code.FORBIDDEN),
+        (Why.FEATURE_DISABLED, Code.FEATURE_DISABLED),
+    ],
 )
 def test_a_refusal_fails_for_good(action: str, why: Why, code: Code) -> None:
     decision = decided(action, why, failures=99)
@@ -75,14 +78,9 @@ def test_a_read_that_copper_never_answers_is_given_up(why: Why) -> None:
     assert (last.failure.code, last.failure.retryable) == (Code.UNAVAILABLE, True)
 
 
-def test_a_403_is_the_commands_fault_only_if_the_account_answers() -> None:
-    forbidden = Trouble(Why.FORBIDDEN, "no", 403)
-    assert decided("update", Why.FORBIDDEN) == ProbeAccount()
-    alone = after_probe(forbidden, None, failures=0, jitter=0.0)
-    assert isinstance(alone, Fail)
-    assert alone.failure.code is Code.FORBIDDEN
-    everything = after_probe(forbidden, Trouble(Why.FORBIDDEN, "no", 403), failures=0, jitter=0.0)
-    assert isinstance(everything, WaitAndRetry)
+@pytest.mark.parametrize("action", ACTIONS)
+def test_while_the_account_is_paused_the_wait_is_at_its_gate_and_nowhere_else(action: str) -> None:
+    assert decided(action, Why.PAUSED, failures=10_000) == WaitAndRetry(0.0)
 
 
 def test_a_deadline_that_has_passed_expires() -> None:

@@ -141,10 +141,6 @@ class CopperInMemory:
     def now(self) -> float:
         return self._clock()
 
-    async def works(self, lane: Lane) -> Trouble | None:
-        answer: Trouble | None = await self._call("works", None, lane, lambda: None)
-        return answer
-
     async def reference(self, name: str, lane: Lane) -> Sequence[Named] | Trouble:
         answer: Sequence[Named] | Trouble = await self._call(
             "reference", name, lane, lambda: tuple(self.reference_data[name])

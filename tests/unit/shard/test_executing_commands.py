@@ -321,21 +321,13 @@ async def test_an_attempt_that_did_nothing_is_taken_back_before_it_is_made_again
     assert third - second == pytest.approx(CALL_SECONDS + 1.0 + 2 * COMMIT_SECONDS)
 
 
-async def test_a_refusal_of_this_one_thing_fails_and_a_refusal_of_everything_waits(stage: Stage) -> None:
-    forbidden = Trouble(Why.FORBIDDEN, "not for you", 403)
-    stage.copper.script["execute"].extend([instead(forbidden)] * 2)
-    stage.copper.script["works"].append(instead(forbidden))
-    (reply,) = await _answers(stage, {"action": "create", "data": {"name": "Tideglass"}})
-    assert (reply.status, reply.code, reply.value["attempts"]) == ("failed", "forbidden", 2)
-    assert len(stage.called("works")) == 2
-
-
 @pytest.mark.parametrize(
     ("trouble", "code"),
     [
         (Trouble(Why.INVALID, "x", 422, {"name": ("is odd",)}), Code.INVALID),
         (Trouble(Why.CONFLICT, "x", 422, ids=(3, 4)), Code.CONFLICT),
         (Trouble(Why.FEATURE_DISABLED, "x", 403), Code.FEATURE_DISABLED),
+        (Trouble(Why.FORBIDDEN, "x", 403), Code.FORBIDDEN),
         (GONE, Code.NOT_FOUND),
     ],
 )

@@ -1,0 +1,38 @@
+"""Access: whether a refusal (401, 403) is about the one call or about the whole account.
+
+Called by `bridge.copper.access`, which asks and waits. A 403 may be about one record, and Copper says 401 to everything
+once a key is revoked: what tells them apart is how the account itself is answered right afterwards (the probe).
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from bridge.policy.sightings import Trouble, Why
+
+REFUSALS = frozenset({Why.UNAUTHORIZED, Why.FORBIDDEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """An account waits for credentials that work: why, as one of `REFUSALS`, and since when, Unix seconds."""
+
+    reason: Why
+    since: float
+
+
+class About(Enum):
+    """What a refusal is about."""
+
+    CALL = auto()
+    ACCOUNT = auto()
+    UNTOLD = auto()
+    """Copper did not answer the probe properly: it may be either."""
+
+
+def about(refusal: Trouble, probe: Trouble | None) -> About:
+    """What a refused call means, given how the account itself answered after it: None when it did."""
+    if probe is None:
+        return About.CALL
+    if probe.why in REFUSALS or refusal.why is Why.UNAUTHORIZED:
+        return About.ACCOUNT
+    return About.UNTOLD
