@@ -80,7 +80,9 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         turns={name: Turns(settings.commands.max_in_flight) for name in mine},
     )
     concluding = Concluding(ledger, publishing, world.addresses, overlap, observing.answered, observing.buried)
-    served = Served(world.accounts, settings.topics.partitions, settings.replies.allowed, _keys(settings))
+    served = Served(
+        world.accounts, settings.topics.partitions, settings.replies.allowed, lambda: _keys(world.secrets.now())
+    )
     executing = Executing(served, world.intake, attempting, concluding, observing.unexpected)
     index_lag = settings.copper.index_lag.total_seconds()
     noticing = Noticing(world.accounts, overlap, index_lag, ledger, publishing, world.intake, observing.unexpected)
@@ -97,11 +99,11 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         )
         for name in mine
     ]
-    pausing = [Pausing(name, world.accounts[name].access, ledger, publishing, observing.pausing) for name in mine]
+    pausing = [Pausing(name, world.accounts[name].gate, ledger, publishing, observing.pausing) for name in mine]
     controlled = Controlled([*world.accounts], followed, settings.topics.partitions, wake, wake_snapshot)
     controlling = Controlling(controlled, ledger, publishing, observing.announced)
     subscriptions = [
-        subscribing(settings, world.accounts[name], ledger, publishing, observing.subscribed) for name in mine
+        subscribing(world.secrets.now, world.accounts[name], ledger, publishing, observing.subscribed) for name in mine
     ]
     # Pauses first: gates are as they were left before anybody calls.
     return Flows(plain=[*pausing, *polling, *sweeping, *subscriptions], inlets=[executing, noticing, controlling])

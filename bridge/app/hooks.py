@@ -3,7 +3,7 @@
 Joins the public port (`bridge.web`) with Copper's words and Kafka's inbox.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
 from bridge.contract.notices import Notice, notice_record
@@ -16,11 +16,11 @@ AHEAD_SECONDS = 300.0
 
 
 class Hooks:
-    """The receiver. `secrets` maps each account to the digests of the tokens its notifications may carry."""
+    """The receiver. `secrets` gives the digests of the tokens that an account's notifications may carry now."""
 
     def __init__(
         self,
-        secrets: Mapping[str, tuple[bytes, ...]],
+        secrets: Callable[[str], Sequence[bytes]],
         names: TopicNames,
         partitions: int,
         inbox: Inbox,
@@ -48,7 +48,7 @@ class Hooks:
         return status
 
     async def _outcome(self, account: str, headers: Mapping[str, str], body: bytes) -> tuple[str, HTTPStatus]:
-        if not notifications.authentic(headers, self._secrets.get(account, ())):
+        if not notifications.authentic(headers, self._secrets(account)):
             return "unauthorized", HTTPStatus.UNAUTHORIZED
         read = notifications.read(body)
         if isinstance(read, notifications.Refusal):

@@ -5,7 +5,7 @@ The only place that joins the two; parts get these methods as plain functions an
 
 import time
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -18,12 +18,13 @@ from bridge.contract.events import Change
 from bridge.contract.failures import Code
 from bridge.contract.replies import Reply, Status
 from bridge.copper.client import Observed
-from bridge.policy.access import Paused
 from bridge.policy.changes import Reason, Verdict
+from bridge.policy.refusals import Paused
 from bridge.policy.sessions import Ending
 from bridge.policy.sightings import Trouble, Via
 from bridge.policy.subscribing import Plan
 from bridge.policy.sweeps import Held
+from bridge.settings import SettingsProblem
 from bridge.shard.polling import Polled, Scanned
 from bridge.shard.snapshotting import Taken
 from bridge.telemetry import logs
@@ -177,6 +178,14 @@ class Observing:
             self.paused.pop(account, None)
         else:
             self.paused[account] = paused
+
+    def renewed(self, names: Sequence[str]) -> None:
+        """The files of these secrets have other contents now, which are used from here on."""
+        logs.info(Event.SECRETS_RENEWED, settings=[*names])
+
+    def secrets_unusable(self, problem: SettingsProblem) -> None:
+        """The files of secrets have changed and cannot be used as they are; those from before are kept."""
+        logs.error(Event.SECRETS_UNUSABLE, problems=[*map(str, problem.problems)])
 
     def called(self, call: Observed) -> None:
         """A call to Copper ended."""

@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import signal
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from bridge.app.hooks import Hooks
 from bridge.app.observing import stray
 from bridge.app.shards import Shards
 from bridge.app.status import status
-from bridge.app.webhooks import digests
+from bridge.app.webhooks import Tokens
 from bridge.app.world import World, enabled, made
 from bridge.settings import Settings
 from bridge.telemetry import logs
@@ -48,8 +48,11 @@ class Running:
     """Set once every owned shard is open for the first time."""
 
 
-async def run(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; the exit code: 0 after a clean drain, 1 when the grace period cut work off."""
+async def run(settings: Settings, load: Callable[[], Settings] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; the exit code: 0 after a clean drain, 1 when the grace period cut work off.
+
+    `load` reads the settings again when the files of their secrets have changed.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(stray)
@@ -59,7 +62,7 @@ async def run(settings: Settings) -> int:
         logs.Event.STARTING, version=bridge.__version__, instance=settings.instance, accounts=len(settings.accounts)
     )
     try:
-        async with serving(settings, stop):
+        async with serving(settings, stop, load):
             await stop.wait()
             logs.info(logs.Event.STOPPING, grace_s=settings.shutdown_grace.total_seconds())
     except TimeoutError:
@@ -76,8 +79,10 @@ async def run(settings: Settings) -> int:
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Running]:
-    """The bridge at work while the context lasts; leaving it, or setting `stop`, drains it.
+async def serving(
+    settings: Settings, stop: asyncio.Event, load: Callable[[], Settings] | None = None
+) -> AsyncIterator[Running]:
+    """The bridge at work while the context lasts; leaving it, or setting `stop`, drains it. `load` as for `run`.
 
     Raises:
         TopicsUnfit: the topics are not as they must be.
@@ -88,11 +93,11 @@ async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Runn
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone_in(Path(settings.state.dir)))
-        world, inbox = await _unless(stop, made(settings, stack))
+        world, inbox = await _unless(stop, made(settings, stack, load))
         shards = Shards(world)
         ready = asyncio.Event()
         hooks = Hooks(
-            digests(settings),
+            Tokens(world.secrets.now, time.monotonic).of,
             world.names,
             settings.topics.partitions,
             inbox,

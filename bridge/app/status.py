@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from bridge.contract.sharding import shard_of
-from bridge.policy.access import Paused
+from bridge.policy.refusals import Paused
 from bridge.policy.sightings import Lane
 from bridge.policy.sweeps import Held
 from bridge.shard.snapshotting import Taken

@@ -3,13 +3,13 @@
 Joins settings, Copper's notifications and `shard.subscribing`. Without a public URL there are no subscriptions.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from bridge.contract.catalogue import CATALOGUE
 from bridge.copper import notifications, subscriptions
 from bridge.copper.client import CopperAccount
 from bridge.policy.sightings import Trouble
-from bridge.policy.subscribing import Plan, Wanted
+from bridge.policy.subscribing import Plan, Synced, Wanted
 from bridge.settings import Settings
 from bridge.shard.ports import Ledger
 from bridge.shard.publishing import Publishing
@@ -56,21 +56,62 @@ def digests(settings: Settings) -> dict[str, tuple[bytes, ...]]:
     }
 
 
+class Tokens:
+    """What notifications may carry, as the secrets are now. `clock` is any steady one, in seconds.
+
+    One that was derived from credentials which have been replaced is taken for as long as notifications with it may
+    still come: until the subscriptions have been brought up to date and the last late one is out of the window.
+    """
+
+    def __init__(self, now: Callable[[], Settings], clock: Callable[[], float]) -> None:
+        self._now = now
+        self._clock = clock
+        self._settings = now()
+        self._digests = digests(self._settings)
+        self._before: dict[str, list[tuple[float, bytes]]] = {}
+        """Account to digests of derived secrets that were replaced, each with the moment until which it is taken."""
+
+    def of(self, account: str) -> tuple[bytes, ...]:
+        """The digests for an account; none for one that there is not."""
+        self._renew()
+        before = [known for until, known in self._before.get(account, ()) if until > self._clock()]
+        return (*self._digests.get(account, ()), *before)
+
+    def _renew(self) -> None:
+        settings, old = self._now(), self._settings
+        if settings is old:
+            return
+        self._settings, self._digests = settings, digests(settings)
+        until = self._clock() + (settings.webhooks.sync_every + settings.webhooks.window).total_seconds()
+        for account in settings.accounts:
+            if _derived(old, account) != _derived(settings, account):
+                known = notifications.digest(_derived(old, account))
+                self._before.setdefault(account, []).append((until, known))
+
+
 def subscribing(
-    settings: Settings,
+    now: Callable[[], Settings],
     account: CopperAccount,
     ledger: Ledger,
     publishing: Publishing,
     observe: Callable[[str, Plan | Trouble], None],
 ) -> Subscribing:
-    """The flow for an account. Without an address to send notifications to it removes what we made before."""
+    """The flow for an account. Without an address to send notifications to it removes what we made before.
+
+    `now` gives the settings, with the secrets as they are at the time.
+    """
+    settings = now()
     url = settings.webhooks.public_url
     wanted = [each for each in WANTED if settings.events.of(each.entity).enabled] if url is not None else []
     target = f"{str(url).rstrip('/')}/webhooks/copper/{account.name}" if url is not None else None
-    headers = {notifications.TOKEN_HEADER: secret(settings, account.name)}
+
+    def sync(made: Collection[int]) -> Awaitable[Synced | Trouble]:
+        headers = {notifications.TOKEN_HEADER: secret(now(), account.name)}
+        return subscriptions.reconcile(account, wanted, target=target, headers=headers, made=made)
+
     return Subscribing(
         account.name,
-        lambda made: subscriptions.reconcile(account, wanted, target=target, headers=headers, made=made),
+        sync,
         settings.webhooks.sync_every.total_seconds(),
         observe,
         ledger,

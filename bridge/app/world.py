@@ -1,7 +1,8 @@
 """What all shards of a process share, and how it is made: once, by `app.running`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames, topic_specs
 from bridge.copper.budgeting import Allowance
 from bridge.copper.client import CopperAccount, CopperConnection
-from bridge.copper.wire import ApiKey, BearerToken
+from bridge.copper.wire import ApiKey, BearerToken, Credentials
 from bridge.kafka.addresses import Addresses
 from bridge.kafka.connection import Connection
 from bridge.kafka.inbox import Inbox
@@ -19,7 +20,7 @@ from bridge.kafka.membership import Membership
 from bridge.kafka.topics import KafkaUnreachable, cluster_id, ensure
 from bridge.kafka.watermarks import Watermarks
 from bridge.policy.budget import Budget
-from bridge.settings import AccountSettings, Settings
+from bridge.settings import AccountSettings, Rereading, Settings
 from bridge.telemetry import logs
 
 KAFKA_AGAIN_SECONDS = 2.0
@@ -36,6 +37,8 @@ class World:
     """What all shards share."""
 
     settings: Settings
+    """As they were at the start; whoever needs a secret asks `secrets`."""
+    secrets: Rereading
     names: TopicNames
     cluster: str
     connection: Connection
@@ -48,8 +51,10 @@ class World:
     observing: Observing
 
 
-async def made(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbox]:
+async def made(settings: Settings, stack: AsyncExitStack, load: Callable[[], Settings] | None) -> tuple[World, Inbox]:
     """The world, and the inbox for the public port; waits for Kafka. What is opened is closed with the stack.
+
+    `load` reads the settings again when the files of their secrets have changed.
 
     Raises:
         TopicsUnfit: the topics are not as they must be.
@@ -63,11 +68,15 @@ async def made(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbox]
             settings.copper.base_url, timeout=settings.copper.timeout.total_seconds(), observe=observing.called
         )
     )
-    accounts = {name: _account(copper, name, account, settings) for name, account in settings.accounts.items()}
+    secrets = Rereading(
+        settings, load, clock=time.monotonic, renewed=observing.renewed, unusable=observing.secrets_unusable
+    )
+    accounts = {name: _account(copper, name, secrets) for name in settings.accounts}
     inputs = [*map(names.commands, CATALOGUE.entities), names.inbox, names.control]
     partitions = settings.topics.partitions
     world = World(
         settings=settings,
+        secrets=secrets,
         names=names,
         cluster=cluster,
         connection=connection,
@@ -108,12 +117,14 @@ async def _prepared(settings: Settings, names: TopicNames, connection: Connectio
             await asyncio.sleep(KAFKA_AGAIN_SECONDS)
 
 
-def _account(copper: CopperConnection, name: str, account: AccountSettings, settings: Settings) -> CopperAccount:
+def _account(copper: CopperConnection, name: str, secrets: Rereading) -> CopperAccount:
+    budget = Budget(secrets.now().copper.requests_per_minute, asyncio.get_running_loop().time())
+    return copper.account(name, lambda: _credentials(secrets.now().accounts[name]), Allowance(budget))
+
+
+def _credentials(account: AccountSettings) -> Credentials:
     if account.access_token is not None:
-        credentials: ApiKey | BearerToken = BearerToken(account.access_token.get_secret_value())
-    elif account.api_key is not None:
-        credentials = ApiKey(account.api_key.get_secret_value(), account.user_email or "")
-    else:
-        raise ValueError("settings let no account without credentials through")
-    now = asyncio.get_running_loop().time()
-    return copper.account(name, credentials, Allowance(Budget(settings.copper.requests_per_minute, now)))
+        return BearerToken(account.access_token.get_secret_value())
+    if account.api_key is not None:
+        return ApiKey(account.api_key.get_secret_value(), account.user_email or "")
+    raise ValueError("settings let no account without credentials through")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -22,14 +23,15 @@ _USUAL = (Path("bridge.yaml"), Path("/etc/copper-bridge/bridge.yaml"))
 def run_bridge(config: Path | None, pairs: Sequence[str]) -> int:
     """Run until a signal; the exit code. Without a file and without the usual ones, the environment may say it all."""
     path = config or next((usual for usual in _USUAL if usual.is_file()), None)
+    read = partial(load, path, os.environ, nested(pairs, parse=False))
     try:
-        settings = load(path, os.environ, nested(pairs, parse=False))
+        settings = read()
     except SettingsProblem as problem:
         typer.echo(str(problem), err=True)
         return Exit.SETTINGS
     logs.configure(settings.log.level, settings.log.format)
     try:
-        return asyncio.run(run(settings))
+        return asyncio.run(run(settings, read))
     except (TopicsUnfit, MembershipContested) as problem:
         typer.echo(str(problem), err=True)
         return Exit.KAFKA

@@ -2,7 +2,7 @@
 
 `bridge.app` opens one `CopperConnection` and makes a `CopperAccount` of it for every account, which satisfies
 `bridge.shard.ports.Copper`. Decides nothing: what to do about a `Trouble` is for others. Repeats nothing but what was
-refused because the account is paused (`access`), which waits there until it can be asked.
+refused because the account is paused (`gate`), which waits there until it can be asked.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ from typing import Any, Self
 
 from bridge.contract.commands import Command
 from bridge.copper import calls, reference
-from bridge.copper.access import PAUSED, Access
 from bridge.copper.budgeting import Allowance
 from bridge.copper.calls import Call
 from bridge.copper.entities import ENTITIES
+from bridge.copper.gate import PAUSED, Gate
 from bridge.copper.readings import viewer
 from bridge.copper.transport import Received, Transport
 from bridge.copper.wire import Answer, Credentials, decipher, retry_after
-from bridge.policy.access import REFUSALS
 from bridge.policy.matching import Named
+from bridge.policy.refusals import REFUSALS
 from bridge.policy.sightings import Ask, Lane, Page, Record, Trouble, Why
 from bridge.policy.turns import COMMAND_LANES
 
@@ -102,7 +102,7 @@ class CopperAccount:
         clock: Callable[[], float],
     ) -> None:
         self.name = name
-        self.access = Access(credentials, self._probe, budget, clock=clock)
+        self.gate = Gate(credentials, self._probe, budget, clock=clock)
         self._budget = budget
         self._transport = transport
         self._observe = observe
@@ -224,12 +224,12 @@ class CopperAccount:
 
     async def _answer(self, call: Call, lane: Lane, deadline: float | None) -> tuple[Answer | Trouble, float]:
         """The answer of a call that the budget has granted, and the seconds of its round trip."""
-        if self.access.paused is not None:
+        if self.gate.paused is not None:
             return PAUSED, 0.0
-        credentials = self.access.credentials()
+        credentials = self.gate.credentials()
         answer, round_trip = await self._exchanged(call, credentials, lane, deadline)
         if isinstance(answer, Trouble) and answer.why in REFUSALS:
-            answer = await self.access.judged(answer, credentials)
+            answer = await self.gate.judged(answer, credentials)
         return answer, round_trip
 
     async def _probe(self, credentials: Credentials) -> Trouble | None:

@@ -16,6 +16,7 @@ from bridge.settings.groups import (
 )
 from bridge.settings.loading import load
 from bridge.settings.reporting import SettingsProblem
+from bridge.settings.rereading import Rereading
 from bridge.settings.whole import Listen, LogSettings, ServerSettings, Settings, StateSettings
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Listen",
     "LogSettings",
     "RepliesSettings",
+    "Rereading",
     "ServerSettings",
     "Settings",
     "SettingsProblem",

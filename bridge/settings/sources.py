@@ -98,7 +98,7 @@ def from_secrets(directory: Path) -> Source:
     `kafka/password` and `kafka__password` are the same, since a mounted Secret has no sub-directories of its own.
     """
     source, problems = Source(), []
-    for file in sorted(_files(directory)):
+    for file in sorted(secret_files(directory)):
         parts = "__".join(file.relative_to(directory).parts).split("__")
         try:
             source.put(_place(parts), file.read_text(encoding="utf-8").strip(), str(file))
@@ -109,7 +109,8 @@ def from_secrets(directory: Path) -> Source:
     return source
 
 
-def _files(directory: Path) -> Iterator[Path]:
+def secret_files(directory: Path) -> Iterator[Path]:
+    """Every file below the directory that holds a setting."""
     # Kubernetes mounts a Secret as links into a hidden directory: links are followed, hidden names are not entered.
     for parent, directories, files in os.walk(directory, followlinks=True):
         directories[:] = [name for name in directories if not name.startswith(".")]

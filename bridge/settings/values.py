@@ -76,6 +76,13 @@ def _hard_to_guess(value: SecretStr) -> SecretStr:
     return value
 
 
+def _fit_for_a_header(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not (text and text.isascii() and text.isprintable()):
+        raise ValueError("must be printable ASCII text and not empty")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
 AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
 KeyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$")]
@@ -87,6 +94,8 @@ Names = Annotated[tuple[str, ...], BeforeValidator(commas)]
 Classes = Annotated[tuple[Literal["interaction", "enrichment"], ...], BeforeValidator(commas)]
 Secret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
 """Text that strangers must not guess; an empty one would let in whoever sends none."""
+Credential = Annotated[SecretStr, AfterValidator(_fit_for_a_header)]
+"""Text that Copper is shown in a header of every call."""
 Secrets = Annotated[tuple[Secret, ...], BeforeValidator(commas)]
 Servers = Annotated[str, StringConstraints(pattern=r"^\s*[^\s,:]+:\d+(\s*,\s*[^\s,:]+:\d+)*\s*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]

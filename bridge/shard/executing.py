@@ -44,7 +44,8 @@ class Served:
     coppers: Mapping[str, Copper]
     partitions: int
     allowed_replies: Sequence[str]
-    keys: SigningKeys = NO_KEYS
+    keys: Callable[[], SigningKeys] = lambda: NO_KEYS
+    """Those that hold when a command is delivered."""
 
 
 class Executing:
@@ -114,7 +115,7 @@ class Executing:
             names=self._names,
             accounts=self._served.coppers.keys(),
             allowed_replies=self._served.allowed_replies,
-            keys=self._served.keys,
+            keys=self._served.keys(),
         )
         key = _order_key(command)
         if key in self._waiting:

@@ -1,6 +1,6 @@
 """Pausing: one account's waits for credentials that work, begun by any refused call, told, and ended by probes.
 
-The gate is the account's own (`ports.Access`): while it is closed nobody's call goes out. This flow ends a pause, and
+The gate is the account's own (`ports.Gate`): while it is closed nobody's call goes out. This flow ends a pause, and
 says when one begins and ends. A pause outlives a session and a process by its cursor, so that each that was told of is
 told to be over, and no restart tries refused credentials from everywhere at once. Called by the shard session.
 """
@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.contract.announcements import Announcement, Told, announcement_record
-from bridge.policy.access import Paused
+from bridge.policy.refusals import Paused
 from bridge.policy.sightings import Why
 from bridge.shard.cursors import cursor_record
-from bridge.shard.ports import Access, Draft, Ledger
+from bridge.shard.ports import Draft, Gate, Ledger
 from bridge.shard.publishing import Publishing
 
 
@@ -21,7 +21,7 @@ class Pausing:
     """The flow for one account. `observe` gets what it is told of: a pause, or None when there is none (any more)."""
 
     account: str
-    access: Access
+    gate: Gate
     ledger: Ledger
     publishing: Publishing
     observe: Callable[[str, Paused | None], None]
@@ -29,14 +29,14 @@ class Pausing:
     async def run(self) -> None:
         """Attend to the account for ever. Its gate is as it was left once this has begun to run."""
         kept = self._kept()
-        with self.access.attended(kept):
+        with self.gate.attended(kept):
             try:
                 while True:
-                    paused = await self.access.refused()
+                    paused = await self.gate.refused()
                     self.observe(self.account, paused)
                     if paused != kept:
                         await self._begin(paused)
-                    await self.access.restored()
+                    await self.gate.restored()
                     self.observe(self.account, None)
                     await self._end(paused)
             finally:

@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from bridge.contract.commands import Command
 from bridge.contract.records import Incoming, Outgoing
-from bridge.policy.access import Paused
 from bridge.policy.matching import Named
+from bridge.policy.refusals import Paused
 from bridge.policy.sightings import Ask, Lane, Page, Record, Trouble
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Copper(Protocol):
         ...
 
 
-class Access(Protocol):
+class Gate(Protocol):
     """The gate of one Copper account, closed while its credentials are refused."""
 
     def attended(self, paused: Paused | None) -> AbstractContextManager[None]:

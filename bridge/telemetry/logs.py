@@ -42,6 +42,8 @@ class Event(StrEnum):
     DELETES_RESUMED = "deletes.resumed"
     ACCOUNT_PAUSED = "account.paused"
     ACCOUNT_RESUMED = "account.resumed"
+    SECRETS_RENEWED = "secrets.renewed"
+    SECRETS_UNUSABLE = "secrets.unusable"
     COMMAND_SETTLED = "command.settled"
     CONTROL_ACCEPTED = "control.accepted"
     CONTROL_REFUSED = "control.refused"

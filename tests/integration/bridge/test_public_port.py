@@ -49,7 +49,9 @@ async def base_url(bootstrap_servers: str, fresh: Callable[[str], str]) -> Async
     async with AsyncExitStack() as stack:
         inbox = await stack.enter_async_context(Inbox(connection))
         secrets = {"acme": (digest(SECRET),)}
-        hooks = Hooks(secrets, names, 2, inbox, lambda _outcome: None, window=1800.0, clock=time.time)
+        hooks = Hooks(
+            lambda name: secrets.get(name, ()), names, 2, inbox, lambda _outcome: None, window=1800.0, clock=time.time
+        )
         port = await stack.enter_async_context(listening(public(hooks.receive), "127.0.0.1", 0, most=200))
         yield f"http://127.0.0.1:{port}"
 

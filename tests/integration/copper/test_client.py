@@ -13,13 +13,13 @@ from bridge.copper import calls
 from bridge.copper.budgeting import Allowance
 from bridge.copper.client import CopperAccount, CopperConnection, Observed
 from bridge.copper.wire import ApiKey, BearerToken
-from bridge.policy.access import REFUSALS
 from bridge.policy.budget import Budget
+from bridge.policy.refusals import REFUSALS
 from bridge.policy.sightings import Ask, Lane, Page, Stamp, Trouble, Why
 from bridge.sandbox.copper import CopperDouble, Fault
 
 if TYPE_CHECKING:
-    from bridge.shard.ports import Access, Copper
+    from bridge.shard.ports import Copper, Gate
 
 Commands = Callable[..., Command]
 EMAIL = {"email": "ivo@brand.example", "category": "work"}
@@ -49,11 +49,11 @@ async def asked(account: CopperAccount) -> Any:
 
 async def test_the_account_is_what_a_shard_needs(acme: CopperAccount) -> None:
     port: Copper = acme  # for mypy to compare
-    gate: Access = acme.access
+    gate: Gate = acme.gate
 
     assert why(await port.get("company", 7, Lane.CHECKS)) is Why.NOT_FOUND
     with gate.attended(None):
-        assert acme.access.paused is None
+        assert acme.gate.paused is None
 
 
 @pytest.mark.parametrize("entity", CATALOGUE.followed)

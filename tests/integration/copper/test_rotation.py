@@ -77,7 +77,9 @@ class Replicas:
 
     def _started(self, step: Mapping[str, str]) -> Hooks:
         known = digests(settings(step))
-        return Hooks(known, TopicNames(), 4, self.inbox, self.outcomes.append, window=1800.0, clock=time.time)
+        return Hooks(
+            known.__getitem__, TopicNames(), 4, self.inbox, self.outcomes.append, window=1800.0, clock=time.time
+        )
 
 
 @pytest.fixture

@@ -41,7 +41,9 @@ class InboxInMemory(Inbox):
 
 def _hooks(inbox: Inbox, received: Callable[[str], None], *, since: float = 60.0) -> Hooks:
     """A receiver so many seconds after the notification was sent."""
-    return Hooks(SECRETS, NAMES, 4, inbox, received, window=1800.0, clock=lambda: SENT + since)
+    return Hooks(
+        lambda account: SECRETS.get(account, ()), NAMES, 4, inbox, received, window=1800.0, clock=lambda: SENT + since
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from bridge.contract.records import Incoming, Position
 from bridge.contract.replies import Reply, Status
 from bridge.contract.topics import TopicNames
 from bridge.copper.client import Observed
-from bridge.policy.access import Paused
 from bridge.policy.changes import Reason
+from bridge.policy.refusals import Paused
 from bridge.policy.sessions import Ending
 from bridge.policy.sightings import Lane, Trouble, Via, Why
 from bridge.policy.subscribing import Plan, Wanted

@@ -7,8 +7,8 @@ import orjson
 from bridge.app.observing import Observing
 from bridge.app.status import status
 from bridge.contract.sharding import shard_of
-from bridge.policy.access import Paused
 from bridge.policy.budget import Budget
+from bridge.policy.refusals import Paused
 from bridge.policy.sightings import Lane, Trouble, Why
 from bridge.policy.sweeps import Held, Reason
 from bridge.shard.polling import Polled, Scanned

@@ -183,7 +183,7 @@ class Stage:
             self.pulse.beat()
 
         concluding = Concluding(ledger, publishing, self.replies, OVERLAP, answered, self.buried.append)
-        served = Served(coppers, PARTITIONS, ("copper.*.replies", "*.copper-replies"), keys)
+        served = Served(coppers, PARTITIONS, ("copper.*.replies", "*.copper-replies"), lambda: keys)
         return Executing(served, self.intake, attempting, concluding, self.unexpected.append)
 
     def polling(

@@ -8,10 +8,10 @@ import pytest
 
 from bridge.copper.client import CopperAccount
 from bridge.policy import outcomes
-from bridge.policy.access import Paused
+from bridge.policy.refusals import Paused
 from bridge.policy.sightings import Lane, Trouble, Why
 from bridge.shard.pausing import Pausing
-from bridge.shard.ports import Access, Copper
+from bridge.shard.ports import Copper, Gate
 from tests.unit.shard.guarded import KEY, NEXT, ROUND_TRIP, Guarded
 from tests.unit.shard.stage import ACCOUNT, Stage
 
@@ -37,7 +37,7 @@ class Play:
             self.stage.pulse.beat()
 
         stage = self.stage
-        return Pausing(ACCOUNT, self.account.access, stage.ledger, stage.publishing(), observe)
+        return Pausing(ACCOUNT, self.account.gate, stage.ledger, stage.publishing(), observe)
 
     def told(self) -> list[tuple[str, dict[str, Any]]]:
         """Of pauses."""
@@ -45,7 +45,7 @@ class Play:
         return [(what, data) for what, data in told if what.startswith("account.")]
 
     async def until_paused(self) -> None:
-        await self.stage.until(lambda: self.account.access.paused and self.told())
+        await self.stage.until(lambda: self.account.gate.paused and self.told())
 
     def revoke(self, status: int = 401) -> None:
         """Nothing is let in any more."""
@@ -65,7 +65,7 @@ def _now() -> float:
 
 
 async def test_the_account_passes_as_the_ports_of_the_shard(play: Play) -> None:
-    ports: tuple[Copper, Access] = (play.account, play.account.access)
+    ports: tuple[Copper, Gate] = (play.account, play.account.gate)
     assert len(ports) == 2
 
 
@@ -241,7 +241,7 @@ async def test_one_accounts_pause_disturbs_no_other(play: Play) -> None:
         for _ in range(10):
             assert not isinstance(await other.get("company", 7, Lane.CHECKS), Trouble)
         assert _now() - began < 10.0
-    assert (other.access.paused, stage.replied()) == (None, [])
+    assert (other.gate.paused, stage.replied()) == (None, [])
 
 
 async def test_a_notice_of_a_paused_account_is_looked_up_when_it_goes_on(play: Play) -> None:
@@ -296,4 +296,4 @@ async def test_an_account_that_nobody_attends_to_is_never_paused(play: Play) -> 
         answer = await play.account.get("company", 7, Lane.CHECKS)
         assert isinstance(answer, Trouble)
         assert answer.why is Why.UNAUTHORIZED
-    assert play.account.access.paused is None
+    assert play.account.gate.paused is None

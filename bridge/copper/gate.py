@@ -1,8 +1,8 @@
-"""Access: one account's gate, closed while its credentials are refused.
+"""One account's gate, closed while its credentials are refused.
 
 Owned by `CopperAccount`, which shows it every refusal; a flow of the shard (`shard.pausing`) attends to it. Closed, the
 budget grants nobody a call but the probe, which tries the account with its newest credentials until it answers. What
-a refusal means is decided by `policy.access`.
+a refusal means is decided by `policy.refusals`.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from bridge.copper.budgeting import Allowance
 from bridge.copper.wire import Credentials
 from bridge.policy import outcomes
-from bridge.policy.access import REFUSALS, About, Paused, about
+from bridge.policy.refusals import REFUSALS, About, Paused, about
 from bridge.policy.sightings import Trouble, Why
 
 LOOK_SECONDS = 1.0
@@ -33,7 +33,7 @@ class _Probed:
     trouble: Trouble | None = None
 
 
-class Access:
+class Gate:
     """Whether calls may be made for an account. `probe` asks for the account itself, out of turn; in one call."""
 
     def __init__(

@@ -2,7 +2,7 @@ from itertools import product
 
 import pytest
 
-from bridge.policy.access import REFUSALS, About, about
+from bridge.policy.refusals import REFUSALS, About, about
 from bridge.policy.sightings import Trouble, Why
 
 OTHERS = sorted(set(Why) - REFUSALS)

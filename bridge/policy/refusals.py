@@ -1,6 +1,6 @@
-"""Access: whether a refusal (401, 403) is about the one call or about the whole account.
+"""Refusals: whether a 401 or a 403 is about the one call or about the whole account.
 
-Called by `bridge.copper.access`, which asks and waits. A 403 may be about one record, and Copper says 401 to everything
+Called by `bridge.copper.gate`, which asks and waits. A 403 may be about one record, and Copper says 401 to everything
 once a key is revoked: what tells them apart is how the account itself is answered right afterwards (the probe).
 """
 
