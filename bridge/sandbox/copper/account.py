@@ -36,10 +36,15 @@ class Account:
         self._more = asyncio.Event()
         self.minute, self.second = Window(60.0), Window(1.0)
         self._tokens = {config.token} if config.token else set()
+        self._keys = {config.api_key}
+        self.used_key: str | None = None
+        """The API key of the latest call that had a right one."""
 
     def admits_key(self, key: str, email: str) -> bool:
         """Whether the key and e-mail of the API-key trio are this account's."""
-        return compare_digest(key.encode(), self.config.api_key.encode()) and email == self.config.user_email
+        admitted = any(compare_digest(key.encode(), own.encode()) for own in self._keys)
+        self.used_key = key if admitted else self.used_key
+        return admitted and email == self.config.user_email
 
     def admits_token(self, token: str) -> bool:
         """Whether a Bearer token is this account's."""
@@ -51,14 +56,20 @@ class Account:
         self._tokens.add(token)
         return token
 
+    def add_key(self, api_key: str) -> None:
+        """Make another API key, as good as those there are."""
+        self._keys.add(api_key)
+
     def revoke(self) -> None:
         """Refuse every credential with 401 from now on."""
         self.config.revoked = True
 
     def restore(self, api_key: str | None = None) -> None:
-        """Take credentials again, with a new API key if one is given."""
+        """Take credentials again; if an API key is given, that one and no other."""
         self.config.revoked = False
-        self.config.api_key = api_key or self.config.api_key
+        if api_key is not None:
+            self.config.api_key = api_key
+            self._keys = {api_key}
 
     def hide(self, entity: str, *record_ids: int) -> None:
         """Take records out of the API user's sight, as team permissions do."""

@@ -26,8 +26,9 @@ unless told otherwise. `a` is an account's name, `e` an entity in the singular.
     POST   /_control/accounts/a/deliveries        {"repeat": 0}: send that one again
     POST   /_control/accounts/a/people            {"every": 0.5}: people begin to work
     DELETE /_control/accounts/a/people            and rest
+    POST   /_control/accounts/a/keys              {"api_key": "..."}: another key, as good as those there are
     POST   /_control/accounts/a/revoke            401 for every credential
-    POST   /_control/accounts/a/restore           {"api_key": "..."}: taken again, with a new key if one is given
+    POST   /_control/accounts/a/restore           {"api_key": "..."}: taken again; of the keys only that one, if given
 """
 
 from collections.abc import Callable, Mapping
@@ -177,6 +178,11 @@ def _rest(copper: "CopperDouble", order: Order) -> Any:
     return {"working": False}
 
 
+def _add_key(_: "CopperDouble", order: Order) -> Any:
+    order.account.add_key(str(order.body["api_key"]))
+    return {"added": True}
+
+
 def _revoke(_: "CopperDouble", order: Order) -> Any:
     order.account.revoke()
     return {"revoked": True}
@@ -215,6 +221,7 @@ ORDERS: tuple[tuple[str, str, Work], ...] = (
     ("POST", "/accounts/{a}/deliveries", _repeat),
     ("POST", "/accounts/{a}/people", _people),
     ("DELETE", "/accounts/{a}/people", _rest),
+    ("POST", "/accounts/{a}/keys", _add_key),
     ("POST", "/accounts/{a}/revoke", _revoke),
     ("POST", "/accounts/{a}/restore", _restore),
 )

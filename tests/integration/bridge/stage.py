@@ -6,6 +6,7 @@ Whoever tests puts people to work in the double, produces commands, and waits fo
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from bridge.contract.topics import TopicNames, topic_specs
 from bridge.sandbox.copper import Account, CopperDouble, DoubleAccount, Knobs
 from bridge.sandbox.copper.limits import Call
 from bridge.sandbox.kafka.ports import free_ports
-from bridge.settings import Settings
+from bridge.settings import Settings, load
 from tests.integration.bridge.reading import PATIENCE_S, Log, Message, following
 
 SHARDS = 3
@@ -37,10 +38,13 @@ LOOK_S = 0.05
 class Stage:
     """The running bridge and all that is around it. `bridge` is None while it is stopped."""
 
-    def __init__(self, settings: Settings, copper: CopperDouble, log: Log, producer: AIOKafkaProducer) -> None:
-        self.settings = settings
+    def __init__(
+        self, read: Callable[[], Settings], copper: CopperDouble, log: Log, producer: AIOKafkaProducer
+    ) -> None:
+        self.settings = read()
+        self._read = read
         self.copper = copper
-        self.names = TopicNames(settings.topics.prefix)
+        self.names = TopicNames(self.settings.topics.prefix)
         self.log = log
         self.running: Running | None = None
         self._producer = producer
@@ -76,7 +80,7 @@ class Stage:
 
     async def _serve(self, started: "asyncio.Future[Running]") -> None:
         try:
-            async with serving(self.settings, self._stop) as running:
+            async with serving(self.settings, self._stop, self._read) as running:
                 started.set_result(running)
                 await self._stop.wait()
         except BaseException as problem:
@@ -183,24 +187,25 @@ async def stage(
     before: Callable[[CopperDouble], None] = lambda _: None,
     topics: Iterable[str] = (),
     webhooks: bool = False,
+    secrets: Path | None = None,
     **settings: Mapping[str, Any],
 ) -> AsyncGenerator[Stage]:
     """A bridge with a prefix and instance of its own, ready, and drained at the end.
 
     `before` furnishes the double; `topics` are further ones to make and read, their names after the prefix and a dot;
-    `settings` are groups of settings, taken in addition to what is quick.
+    `settings` are groups of settings, taken in addition to what is quick; `secrets` has the API keys in files.
     """
     prefix = f"b{uuid4().hex[:10]}"
     names, extra = TopicNames(prefix), [f"{prefix}.{topic}" for topic in topics]
     people = [DoubleAccount(name, f"{name}-key", f"ops@{name}.example") for name in accounts]
     async with CopperDouble(people, knobs=knobs, seed=7) as copper:
         before(copper)
-        whole = Settings.model_validate(_settings(servers, prefix, directory, copper, webhooks=webhooks, more=settings))
+        whole = _settings(servers, prefix, directory, copper, webhooks=webhooks, secrets=secrets, more=settings)
         await _make(servers, extra)
         producer = AIOKafkaProducer(bootstrap_servers=servers, max_request_size=2_000_000)
         await producer.start()
         try:
-            play = Stage(whole, copper, Log(), producer)
+            play = Stage(partial(load, None, {}, whole), copper, Log(), producer)
             await play.start()
             try:
                 async with following(servers, [*(spec.name for spec in topic_specs(names)), *extra], SHARDS, play.log):
@@ -218,6 +223,7 @@ def _settings(
     copper: CopperDouble,
     *,
     webhooks: bool,
+    secrets: Path | None,
     more: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     (port,) = free_ports(1)
@@ -225,7 +231,8 @@ def _settings(
         "instance": prefix,
         "copper": {"base_url": copper.base_url, **COPPER},
         "accounts": {
-            name: {"user_email": account.config.user_email, "api_key": account.config.api_key}
+            name: {"user_email": account.config.user_email}
+            | ({"api_key": account.config.api_key} if secrets is None else {})
             for name, account in copper.accounts.items()
         },
         "kafka": {"bootstrap_servers": servers},
@@ -233,7 +240,7 @@ def _settings(
         "webhooks": {"public_url": f"http://127.0.0.1:{port}"} if webhooks else {},
         "server": {"public": {"host": "127.0.0.1", "port": port}, "internal": {"host": "127.0.0.1", "port": 0}},
         "state": {"dir": str(directory)},
-    }
+    } | ({} if secrets is None else {"secrets_dir": str(secrets)})
     return settings | {name: settings.get(name, {}) | dict(group) for name, group in more.items()}
 
 

@@ -51,6 +51,18 @@ async def test_after_a_revoke_everything_is_401_until_restored_with_the_new_key(
     assert [refused.status, old.status, new.status] == [401, 401, 200]
 
 
+async def test_two_keys_are_good_at_once_until_one_of_them_goes(call: Any, acme: Any) -> None:
+    next_one = GOOD | {"X-PW-AccessToken": "n" * 32}
+    before = await call("GET", "/account", headers=next_one)
+    acme.add_key("n" * 32)
+    both = [await call("GET", "/account"), await call("GET", "/account", headers=next_one)]
+    assert acme.used_key == "n" * 32
+    acme.restore("n" * 32)
+    after = [await call("GET", "/account"), await call("GET", "/account", headers=next_one)]
+
+    assert [before.status, *(each.status for each in (*both, *after))] == [401, 200, 200, 401, 200]
+
+
 async def test_180_calls_pass_in_any_60_seconds_and_the_next_is_429(call: Any, clock: Any, copper: Any) -> None:
     statuses = []
     for number in range(181):

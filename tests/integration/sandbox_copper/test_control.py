@@ -44,6 +44,8 @@ async def test_faults_calls_accounts_and_credentials_are_ruled_from_elsewhere(ca
     await call("POST", f"{root}/accounts/acme/revoke", {})
     revoked = await call("GET", "/account")
     await call("POST", f"{root}/accounts/acme/restore", {})
+    await call("POST", f"{root}/accounts/acme/keys", {"api_key": "n" * 32})
+    assert copper.account("acme").admits_key("n" * 32, copper.account("acme").config.user_email)
     await call("POST", f"{root}/accounts", {"name": "beta", "api_key": "b" * 32, "user_email": "ops@beta.example"})
     state = (await call("GET", root)).json
 
