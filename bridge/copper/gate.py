@@ -43,12 +43,15 @@ class Gate:
         budget: Allowance,
         *,
         clock: Callable[[], float],
+        jitter: Callable[[], float] = random.random,
     ) -> None:
+        """`clock` gives Unix seconds, `jitter` a number in [0, 1)."""
         self.credentials = credentials
         self.paused: Paused | None = None
         self._probe = probe
         self._budget = budget
         self._clock = clock
+        self._jitter = jitter
         self._attended = False
         self._closed = asyncio.Event()
         self._judging = asyncio.Lock()
@@ -77,11 +80,12 @@ class Gate:
     async def restored(self) -> None:
         """Probe until the account answers, soon after new credentials and ever more seldom without; open the gate."""
         failures = 0
-        while await self._tried(self.credentials()) is not None:
-            if await self._renewed(outcomes.pause(failures, random.random())):  # noqa: S311 - jitter, not secrecy
+        while True:
+            if await self._renewed(outcomes.pause(failures, self._jitter())):
                 failures = 0
-            else:
-                failures += 1
+            if await self._tried(self.credentials()) is None:
+                break
+            failures += 1
         self._set(None)
 
     async def judged(self, refusal: Trouble, used: Credentials) -> Trouble:

@@ -28,6 +28,7 @@ from bridge.settings.values import (
     Count,
     Credential,
     Duration,
+    Header,
     Names,
     PublicUrl,
     Secret,
@@ -78,7 +79,7 @@ class CopperSettings(Group):
 class AccountSettings(Group):
     """One Copper account: an API key with its user's e-mail address, or an access token."""
 
-    user_email: str | None = None
+    user_email: Header | None = None
     """The user the API key belongs to; needed with `api_key`."""
     access_token: Credential | None = None
     """An OAuth access token (Bearer), instead of `api_key`."""

@@ -76,10 +76,15 @@ def _hard_to_guess(value: SecretStr) -> SecretStr:
     return value
 
 
-def _fit_for_a_header(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if not (text and text.isascii() and text.isprintable()):
-        raise ValueError("must be printable ASCII text and not empty")
+def _printable(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("must be printable ASCII text")
+    return value
+
+
+def _credential(value: SecretStr) -> SecretStr:
+    if not _printable(value.get_secret_value()):
+        raise ValueError("must not be empty")
     return value
 
 
@@ -94,8 +99,10 @@ Names = Annotated[tuple[str, ...], BeforeValidator(commas)]
 Classes = Annotated[tuple[Literal["interaction", "enrichment"], ...], BeforeValidator(commas)]
 Secret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
 """Text that strangers must not guess; an empty one would let in whoever sends none."""
-Credential = Annotated[SecretStr, AfterValidator(_fit_for_a_header)]
+Header = Annotated[str, AfterValidator(_printable)]
 """Text that Copper is shown in a header of every call."""
+Credential = Annotated[SecretStr, AfterValidator(_credential)]
+"""The same, kept secret."""
 Secrets = Annotated[tuple[Secret, ...], BeforeValidator(commas)]
 Servers = Annotated[str, StringConstraints(pattern=r"^\s*[^\s,:]+:\d+(\s*,\s*[^\s,:]+:\d+)*\s*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]

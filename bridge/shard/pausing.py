@@ -29,12 +29,13 @@ class Pausing:
     async def run(self) -> None:
         """Attend to the account for ever. Its gate is as it was left once this has begun to run."""
         kept = self._kept()
+        self.observe(self.account, kept)
         with self.gate.attended(kept):
             try:
                 while True:
                     paused = await self.gate.refused()
-                    self.observe(self.account, paused)
                     if paused != kept:
+                        self.observe(self.account, paused)
                         await self._begin(paused)
                     await self.gate.restored()
                     self.observe(self.account, None)

@@ -84,7 +84,7 @@ async def test_of_a_paused_account_nothing_is_asked_but_ever_more_seldom_whether
         await asyncio.sleep(3600)
         assert set(guarded.asked(paused)) == {PROBE}
         probes = [request.at for request in guarded.requests if request.what == PROBE]
-        pauses = [later - earlier - ROUND_TRIP for earlier, later in pairwise(probes[1:])]
+        pauses = [later - earlier - ROUND_TRIP for earlier, later in pairwise(probes)]
         assert all(0.5 * 2**n <= pause <= 2.0**n for n, pause in enumerate(pauses[:6]))
         assert all(30 <= pause <= outcomes.LONGEST_PAUSE_SECONDS for pause in pauses[6:])
         assert play.told() == [("account.paused", {"reason": reason})]
