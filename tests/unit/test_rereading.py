@@ -11,7 +11,7 @@ from bridge.copper import notifications
 from bridge.settings import Rereading, Settings, SettingsProblem, load
 from bridge.settings.rereading import LOOK_SECONDS
 
-FIRST, NEXT = "canary-first-key", "canary-next-key"
+FIRST, NEXT = "canary-key-1", "canary-key-2"
 
 
 class Mounted:

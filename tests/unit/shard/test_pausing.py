@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from bridge.contract.commands import Command, decode
 from bridge.copper.client import CopperAccount
 from bridge.policy import outcomes
 from bridge.policy.refusals import Paused
@@ -13,7 +14,7 @@ from bridge.policy.sightings import Lane, Trouble, Why
 from bridge.shard.pausing import Pausing
 from bridge.shard.ports import Copper, Gate
 from tests.unit.shard.guarded import KEY, NEXT, ROUND_TRIP, Guarded
-from tests.unit.shard.stage import ACCOUNT, Stage
+from tests.unit.shard.stage import ACCOUNT, NAMES, Stage
 
 PROBE = "GET /account"
 CREATE = "POST /companies"
@@ -38,6 +39,14 @@ class Play:
 
         stage = self.stage
         return Pausing(ACCOUNT, self.account.gate, stage.ledger, stage.publishing(), observe)
+
+    def command(self) -> Command:
+        """A create, as the shard takes it in."""
+        position = self.stage.send("create", data={"name": "Tideglass"})
+        record = self.stage.log.of(position.topic)[-1]
+        found = decode(record, entity="company", names=NAMES, accounts=[ACCOUNT], allowed_replies=())
+        assert isinstance(found, Command)
+        return found
 
     def told(self) -> list[tuple[str, dict[str, Any]]]:
         """Of pauses."""
@@ -89,6 +98,9 @@ async def test_of_a_paused_account_nothing_is_asked_but_ever_more_seldom_whether
         assert all(30 <= pause <= outcomes.LONGEST_PAUSE_SECONDS for pause in pauses[6:])
         assert play.told() == [("account.paused", {"reason": reason})]
         assert stage.replied() == []
+        play.restore()
+        await stage.until(lambda: len(stage.replied()) == 30)
+    assert not any(stage.scans)
 
 
 async def test_commands_of_a_paused_account_expire_at_their_deadlines_and_the_others_are_carried_out_once(
@@ -288,6 +300,54 @@ async def test_a_call_that_is_refused_while_the_shard_stops_is_left_to_the_next_
         stop.set()
     assert _now() - began < 5.0
     assert (stage.replied(), stage.journal()[-1]) == ([], ("c-1", None))
+
+
+# -------------------------------------------------------------------------------------------- the account by itself
+
+
+async def test_what_was_admitted_before_a_pause_is_not_sent_in_it(play: Play) -> None:
+    account, guarded = play.account, play.guarded
+    assert await account.admit(Lane.COMMANDS, "company", deadline=None)
+    with account.gate.attended(Paused(Why.UNAUTHORIZED, 0.0)):
+        answer = await account.execute(play.command(), deadline=None)
+    assert isinstance(answer, Trouble)
+    assert (answer.why, guarded.requests) == (Why.PAUSED, [])
+
+
+async def test_whoever_only_reads_learns_nothing_of_a_pause_but_that_it_took_time(play: Play) -> None:
+    stage, account, guarded = play.stage, play.account, play.guarded
+    guarded.keep("companies", 7, name="Tideglass")
+    play.revoke()
+    async with stage.at_work(plain=[play.pausing]):
+        began = _now()
+        reading = [asyncio.create_task(account.get("company", 7, lane)) for lane in Lane]
+        await asyncio.sleep(100)
+        assert not any(each.done() for each in reading)
+        play.restore()
+        found = [await each for each in reading]
+    assert [cast("Any", each)["name"] for each in found] == ["Tideglass"] * len(Lane)
+    assert _now() - began < 200
+
+
+async def test_a_call_refused_for_a_key_that_was_replaced_meanwhile_is_made_again_with_the_new_one(play: Play) -> None:
+    account, guarded = play.account, play.guarded
+    guarded.keep("companies", 7, name="Tideglass")
+    guarded.keys = {NEXT}
+    reading = asyncio.create_task(account.get("company", 7, Lane.SWEEPS))
+    await play.stage.until(guarded.asked)
+    guarded.mounted[ACCOUNT] = NEXT
+    assert not isinstance(await reading, Trouble)
+
+
+async def test_records_that_are_forbidden_at_the_same_time_share_a_look_at_the_account_made_after_each(
+    play: Play,
+) -> None:
+    account, guarded = play.account, play.guarded
+    guarded.refused["GET /companies/7"] = 403
+    await asyncio.sleep(60)  # the budget has saved some calls
+    answers = await asyncio.gather(*(account.get("company", 7, Lane.CHECKS) for _ in range(8)))
+    assert {cast("Any", each).why for each in answers} == {Why.FORBIDDEN}
+    assert guarded.asked().count(PROBE) == 2  # the first of them begins one, the others have come too late for it
 
 
 async def test_an_account_that_nobody_attends_to_is_never_paused(play: Play) -> None:
