@@ -14,7 +14,7 @@ from bridge.settings.groups import (
     TopicsSettings,
     WebhooksSettings,
 )
-from bridge.settings.loading import load
+from bridge.settings.loading import Loaded, load, loaded
 from bridge.settings.reporting import SettingsProblem
 from bridge.settings.whole import Listen, LogSettings, ServerSettings, Settings, StateSettings
 
@@ -26,6 +26,7 @@ __all__ = [
     "EventsSettings",
     "KafkaSettings",
     "Listen",
+    "Loaded",
     "LogSettings",
     "RepliesSettings",
     "ServerSettings",
@@ -35,4 +36,5 @@ __all__ = [
     "TopicsSettings",
     "WebhooksSettings",
     "load",
+    "loaded",
 ]

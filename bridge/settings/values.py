@@ -12,14 +12,14 @@ from bridge.policy.permissions import checked
 
 SHORTEST_SECRET = 16  # characters
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
+DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
 
 
 def duration(value: Any) -> Any:
     """`15s`, `5m`, `6h`, `250ms`, `14d` as a time span; a bare number has no unit and is refused."""
     if isinstance(value, timedelta):
         return value
-    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    found = DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise ValueError("must be a duration such as 250ms, 15s, 5m or 6h")
     return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
@@ -70,7 +70,8 @@ def commas(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-def _hard_to_guess(value: SecretStr) -> SecretStr:
+def hard_to_guess(value: SecretStr) -> SecretStr:
+    """A secret that is long enough to be one."""
     if len(value.get_secret_value()) < SHORTEST_SECRET:
         raise ValueError(f"must have {SHORTEST_SECRET} characters or more")
     return value
@@ -85,7 +86,7 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(commas)]
 ActionPatterns = Annotated[Patterns, AfterValidator(checked)]
 Names = Annotated[tuple[str, ...], BeforeValidator(commas)]
 Classes = Annotated[tuple[Literal["interaction", "enrichment"], ...], BeforeValidator(commas)]
-Secret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
+Secret = Annotated[SecretStr, AfterValidator(hard_to_guess)]
 """Text that strangers must not guess; an empty one would let in whoever sends none."""
 Secrets = Annotated[tuple[Secret, ...], BeforeValidator(commas)]
 Servers = Annotated[str, StringConstraints(pattern=r"^\s*[^\s,:]+:\d+(\s*,\s*[^\s,:]+:\d+)*\s*$")]
