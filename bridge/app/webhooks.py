@@ -56,6 +56,12 @@ def digests(settings: Settings) -> dict[str, tuple[bytes, ...]]:
     }
 
 
+def target(settings: Settings, account: str) -> str | None:
+    """Where Copper is to send the account's notifications; None without a public address."""
+    url = settings.webhooks.public_url
+    return None if url is None else f"{url}/webhooks/copper/{account}"
+
+
 def subscribing(
     settings: Settings,
     account: CopperAccount,
@@ -64,16 +70,15 @@ def subscribing(
     observe: Callable[[str, Plan | Trouble], None],
 ) -> Subscribing:
     """The flow for an account. Without an address to send notifications to it removes what we made before."""
-    url = settings.webhooks.public_url
-    wanted = [each for each in WANTED if settings.events.of(each.entity).enabled] if url is not None else []
-    target = f"{str(url).rstrip('/')}/webhooks/copper/{account.name}" if url is not None else None
+    aim = target(settings, account.name)
+    wanted = [each for each in WANTED if settings.events.of(each.entity).enabled] if aim is not None else []
     headers = {notifications.TOKEN_HEADER: secret(settings, account.name)}
     return Subscribing(
         account.name,
-        lambda made: subscriptions.reconcile(account, wanted, target=target, headers=headers, made=made),
+        lambda made: subscriptions.reconcile(account, wanted, target=aim, headers=headers, made=made),
         settings.webhooks.sync_every.total_seconds(),
         observe,
         ledger,
         publishing,
-        wanted=url is not None,
+        wanted=aim is not None,
     )

@@ -23,8 +23,12 @@ def settings_of(config: Path | None, pairs: Sequence[str]) -> Loaded:
     Raises:
         SettingsProblem: something is wrong; its text tells all of it.
     """
-    path = config or next((usual for usual in _USUAL if usual.is_file()), None)
-    return loaded(path, os.environ, nested(pairs, parse=False))
+    return loaded(settings_file(config), os.environ, nested(pairs, parse=False))
+
+
+def settings_file(config: Path | None) -> Path | None:
+    """The settings file that is named, or else a usual one that is there."""
+    return config or next((usual for usual in _USUAL if usual.is_file()), None)
 
 
 def print_template() -> int:

@@ -27,7 +27,9 @@ from bridge.settings.values import (
     ActionPatterns,
     Classes,
     Count,
+    Credential,
     Duration,
+    Email,
     Names,
     PublicUrl,
     Secret,
@@ -85,11 +87,11 @@ class CopperSettings(Group):
 class AccountSettings(Group):
     """One Copper account: an API key with its user's e-mail address, or an access token."""
 
-    user_email: str | None = None
+    user_email: Email | None = None
     """The user the API key belongs to; needed with `api_key`."""
-    access_token: SecretStr | None = None
+    access_token: Credential | None = None
     """An OAuth access token (Bearer), instead of `api_key`."""
-    api_key: SecretStr | None = Field(default=None, validate_default=True)
+    api_key: Credential | None = Field(default=None, validate_default=True)
     """Copper's API key. From the environment or a secret file, not from the settings file."""
     commands_allowed: ActionPatterns | None = None
     """Of the actions in `commands.allowed` only these, for this account; null: all of them."""

@@ -70,6 +70,18 @@ def commas(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
+def header_text(value: str) -> str:
+    """Text that travels as an HTTP header."""
+    if not (value and value.isascii() and value.isprintable()):
+        raise ValueError("must be printable ASCII text, and not empty")
+    return value
+
+
+def _header(value: SecretStr) -> SecretStr:
+    header_text(value.get_secret_value())
+    return value
+
+
 def hard_to_guess(value: SecretStr) -> SecretStr:
     """A secret that is long enough to be one."""
     if len(value.get_secret_value()) < SHORTEST_SECRET:
@@ -86,6 +98,8 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(commas)]
 ActionPatterns = Annotated[Patterns, AfterValidator(checked)]
 Names = Annotated[tuple[str, ...], BeforeValidator(commas)]
 Classes = Annotated[tuple[Literal["interaction", "enrichment"], ...], BeforeValidator(commas)]
+Email = Annotated[str, AfterValidator(header_text)]
+Credential = Annotated[SecretStr, AfterValidator(_header)]
 Secret = Annotated[SecretStr, AfterValidator(hard_to_guess)]
 """Text that strangers must not guess; an empty one would let in whoever sends none."""
 Secrets = Annotated[tuple[Secret, ...], BeforeValidator(commas)]

@@ -14,8 +14,28 @@ from typer.testing import CliRunner, Result
 import bridge
 from bridge.cli.main import app
 
-COMMANDS = ("run", "demo", "sandbox", "listen", "call", "snapshot", "sweep", "progress", "wait", "deletes", "dlt")
+COMMANDS = (
+    "run",
+    "check",
+    "config",
+    "topics",
+    "demo",
+    "sandbox",
+    "listen",
+    "call",
+    "snapshot",
+    "sweep",
+    "progress",
+    "wait",
+    "deletes",
+    "dlt",
+)
 WITHIN = (
+    ("config", "init"),
+    ("config", "show"),
+    ("config", "schema"),
+    ("topics", "plan"),
+    ("topics", "apply"),
     ("sandbox", "kafka"),
     ("sandbox", "copper"),
     ("deletes", "ls"),

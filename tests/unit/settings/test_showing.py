@@ -69,6 +69,7 @@ def _text(value: Any) -> str:
         ("a: \x00", "is no valid YAML: U+0000 may not be in it"),
         ("events: {hold_deletes_percent: many}", "must be a number"),
         ("events: {drop: {a: b}}", "must be a list"),
+        ("accounts: {b: {api_key: ''}}", "must be printable ASCII text, and not empty"),
         ("events: {lead: {fields: {hash: [name]}}}", "is required with fields.hash; set BRIDGE_EVENTS__HASH_KEY, or"),
         ("kafka: {sasl_mechanism: PLAIN}", "sasl_mechanism is set, but security_protocol is not SASL_SSL or"),
     ],
