@@ -20,7 +20,7 @@ from bridge.copper.client import CopperConnection
 from bridge.copper.examining import examine
 from bridge.kafka.connection import Connection
 from bridge.kafka.topics import KafkaUnreachable, TopicsUnfit, makeable
-from bridge.kafka.trying import tried, trying, unreached
+from bridge.kafka.trying import tried, trying
 from bridge.policy import checks_of_copper, checks_of_kafka
 from bridge.policy.budget import WINDOW_SECONDS
 from bridge.policy.checks import Line, Part, fine, webhooks, wrong
@@ -90,18 +90,10 @@ async def _examined(copper: CopperConnection, name: str, settings: Settings) -> 
 
 async def _kafka(settings: Settings) -> AsyncIterator[Line]:
     try:
-        connection = Connection(settings.kafka, f"{settings.instance}-check")
-    except OSError as problem:  # of TLS, too: ssl.SSLError is one
-        yield wrong(
-            Part.KAFKA, f"TLS cannot be set up: {problem}", "correct kafka.ssl_cafile, ssl_certfile, ssl_keyfile"
-        )
-        return
-    try:
-        async for line in _cluster(settings, connection):
+        async for line in _cluster(settings, Connection(settings.kafka, f"{settings.instance}-check")):
             yield line
-    except KafkaUnreachable as problem:
-        found = await unreached(settings.kafka.bootstrap_servers, str(problem), connection.request_seconds)
-        yield checks_of_kafka.unreached(found, settings.kafka.security_protocol)
+    except (KafkaUnreachable, OSError) as problem:  # an OSError: certificates that cannot be used
+        yield checks_of_kafka.unreached(settings.kafka.bootstrap_servers, str(problem))
 
 
 async def _cluster(settings: Settings, connection: Connection) -> AsyncIterator[Line]:

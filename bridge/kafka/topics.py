@@ -176,11 +176,15 @@ def _reason(code: int, message: str | None) -> str:
 
 
 async def _appeared(admin: AIOKafkaAdminClient, names: Sequence[str], seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            if len(await find(admin, names)) == len(names):
-                return
-            await asyncio.sleep(SEEN_SECONDS)
+    there: dict[str, Found] = {}
+    try:
+        async with asyncio.timeout(seconds):
+            while len(there) < len(names):
+                await asyncio.sleep(SEEN_SECONDS)
+                there = await find(admin, names)
+    except TimeoutError:
+        hidden = ", ".join(sorted(set(names) - there.keys()))
+        raise KafkaUnreachable(f"{hidden}: there, but not to be seen; may this user describe it?") from None
 
 
 async def _took(admin: AIOKafkaAdminClient, settings: Sequence[Setting], seconds: float) -> None:

@@ -19,7 +19,7 @@ from aiokafka.protocol.transaction import AddPartitionsToTxnRequest, EndTxnReque
 
 from bridge.kafka.connection import Connection
 from bridge.kafka.topics import administering
-from bridge.policy.checks_of_kafka import Tried, Unreached
+from bridge.policy.checks_of_kafka import Tried
 
 T = TypeVar("T")
 
@@ -145,27 +145,6 @@ async def tried(
     """All that a bridge does."""
     transaction, refused = await attempt.transaction(transactional_id, writes)
     return Tried(transaction, refused, await attempt.reads(reads), await attempt.groups(groups))
-
-
-async def unreached(servers: str, error: str, seconds: float) -> Unreached:
-    """Whether anything listens at each address."""
-    doors = [door.strip() for door in servers.split(",")]
-    return Unreached(
-        error, dict(zip(doors, await asyncio.gather(*(_knock(door, seconds) for door in doors)), strict=True))
-    )
-
-
-async def _knock(door: str, seconds: float) -> str:
-    host, _, port = door.rpartition(":")
-    try:
-        async with asyncio.timeout(seconds):
-            _, writer = await asyncio.open_connection(host, int(port))
-    except TimeoutError:
-        return f"nothing came within {seconds:g} s"
-    except OSError as problem:
-        return problem.strerror or type(problem).__name__
-    writer.close()
-    return ""
 
 
 def _only(answer: Any) -> Collection[int]:

@@ -14,14 +14,6 @@ Manage = Literal["create", "verify", "off"]
 
 
 @dataclass(frozen=True, slots=True)
-class Unreached:
-    """No broker is to be had: why there is no connection to each address; none when there is one."""
-
-    error: str
-    doors: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class Tried:
     """What was tried: each thing with the error that refused it, and nothing about what was let through."""
 
@@ -31,14 +23,12 @@ class Tried:
     groups: Mapping[str, str] = field(default_factory=dict)
 
 
-def unreached(found: Unreached, protocol: str) -> Line:
+def unreached(servers: str, why: str) -> Line:
     """Why Kafka cannot be used at all."""
-    closed = [f"{door}: {why}" for door, why in found.doors.items() if why]
-    if len(closed) == len(found.doors):
-        fix = "set kafka.bootstrap_servers to brokers that this machine reaches: DNS, firewall"
-        return wrong(Part.KAFKA, f"no connection to {'; '.join(closed)}", fix)
-    what = f"connected, but not served with {protocol}: {found.error}"
-    return wrong(Part.KAFKA, what, "make kafka.security_protocol, SASL and TLS settings those of the brokers' listener")
+    fix = (
+        "make kafka.bootstrap_servers, security_protocol and credentials those of a listener that this machine reaches"
+    )
+    return wrong(Part.KAFKA, f"{servers} cannot be used: {why}", fix)
 
 
 def permissions(tried: Tried, *, instance: str, prefix: str, topics: int) -> Iterator[Line]:

@@ -44,12 +44,13 @@ class Missing:
     @property
     def what(self) -> str:
         """What is wrong."""
-        return "missing"
+        return "missing, or hidden from this user"
 
     @property
     def fix(self) -> str:
         """The way out."""
-        return f"{APPLY}, or set topics.manage to create, or create it with {self.partitions} partitions"
+        by_hand = f"create it with {self.partitions} partitions"
+        return f"{APPLY}, or set topics.manage to create, or {by_hand}, or allow Describe on it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,18 +70,6 @@ def commas(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-def header_text(value: str) -> str:
-    """Text that travels as an HTTP header."""
-    if not (value and value.isascii() and value.isprintable()):
-        raise ValueError("must be printable ASCII text, and not empty")
-    return value
-
-
-def _header(value: SecretStr) -> SecretStr:
-    header_text(value.get_secret_value())
-    return value
-
-
 def hard_to_guess(value: SecretStr) -> SecretStr:
     """A secret that is long enough to be one."""
     if len(value.get_secret_value()) < SHORTEST_SECRET:
@@ -89,7 +77,15 @@ def hard_to_guess(value: SecretStr) -> SecretStr:
     return value
 
 
+def _fit_for_a_header(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not (text and text.isascii() and text.isprintable()):
+        raise ValueError("must be printable ASCII text and not empty")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
+Email = Annotated[str, StringConstraints(pattern=r"^[!-~]+@[!-~]+$")]
 AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
 KeyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$")]
 Url = Annotated[str, AfterValidator(url)]
@@ -98,10 +94,10 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(commas)]
 ActionPatterns = Annotated[Patterns, AfterValidator(checked)]
 Names = Annotated[tuple[str, ...], BeforeValidator(commas)]
 Classes = Annotated[tuple[Literal["interaction", "enrichment"], ...], BeforeValidator(commas)]
-Email = Annotated[str, AfterValidator(header_text)]
-Credential = Annotated[SecretStr, AfterValidator(_header)]
 Secret = Annotated[SecretStr, AfterValidator(hard_to_guess)]
 """Text that strangers must not guess; an empty one would let in whoever sends none."""
+Credential = Annotated[SecretStr, AfterValidator(_fit_for_a_header)]
+"""Text that Copper is shown in a header of every call."""
 Secrets = Annotated[tuple[Secret, ...], BeforeValidator(commas)]
 Servers = Annotated[str, StringConstraints(pattern=r"^\s*[^\s,:]+:\d+(\s*,\s*[^\s,:]+:\d+)*\s*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]

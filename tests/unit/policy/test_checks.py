@@ -8,7 +8,7 @@ import pytest
 
 from bridge.policy.checks import Line, Reached, some, webhooks
 from bridge.policy.checks_of_copper import Examined, account, clock
-from bridge.policy.checks_of_kafka import Tried, Unreached, permissions, topics, unreached
+from bridge.policy.checks_of_kafka import Tried, permissions, topics, unreached
 from bridge.policy.matching import Named
 from bridge.policy.sightings import Page, Trouble, Why
 from bridge.policy.subscribing import Plan, Wanted
@@ -134,12 +134,10 @@ def test_what_is_refused_is_told_with_what_to_allow() -> None:
     assert brief(permissions(Tried(), instance="mine", prefix="copper", topics=7))[0][0] == "ok"
 
 
-def test_no_connection_at_all_is_told_apart_from_one_that_is_not_served() -> None:
-    nowhere = unreached(Unreached("KafkaConnectionError", {"a:1": "refused", "b:1": "no name"}), "PLAINTEXT")
-    assert nowhere.message == "no connection to a:1: refused; b:1: no name"
-    deaf = unreached(Unreached("KafkaConnectionError", {"a:1": "refused", "b:1": ""}), "SASL_SSL")
-    assert deaf.message == "connected, but not served with SASL_SSL: KafkaConnectionError"
-    assert "SASL and TLS" in deaf.fix
+def test_a_kafka_that_cannot_be_used_is_told_with_its_address_and_why() -> None:
+    assert brief([unreached("a:1,b:1", "nobody listens there")]) == [
+        ("wrong", "a:1,b:1 cannot be used: nobody listens there")
+    ]
 
 
 MISSING = Missing("copper.x", 4, 3, MappingProxyType({}))

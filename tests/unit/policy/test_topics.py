@@ -36,7 +36,7 @@ def test_what_is_stricter_or_in_another_order_is_no_difference(config: dict[str,
 @pytest.mark.parametrize(
     ("found", "words", "vital"),
     [
-        (None, "missing; copper-bridge topics apply, or set topics.manage to create", True),
+        (None, "missing, or hidden from this user; copper-bridge topics apply, or set topics.manage", True),
         (Found(3, FIT), "has 3 partitions, topics.partitions says 4; set topics.partitions to 3, or use another", True),
         (Found(5, FIT), "has 5 partitions", True),
         (Found(4, FIT, replicas=2), "has 2 replicas, topics.replication_factor says 3; set topics.replication", False),
