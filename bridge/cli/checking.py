@@ -32,7 +32,7 @@ def check(config: Path | None, pairs: Sequence[str], *, offline: bool, as_object
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it complains of is a line of ours
     told: list[Line] = []
 
-    def tell(line: Line) -> None:
+    def say(line: Line) -> None:
         told.append(line)
         if not as_objects:
             typer.echo(_text(line))
@@ -41,20 +41,20 @@ def check(config: Path | None, pairs: Sequence[str], *, offline: bool, as_object
         settings = settings_of(config, pairs).settings
     except SettingsProblem as problem:
         for line in _problems(problem):
-            tell(line)
+            say(line)
     else:
         for line in chain([_settings(config, settings)], here(settings)):
-            tell(line)
+            say(line)
         if not offline:
-            asyncio.run(_elsewhere(settings, tell))
+            asyncio.run(_elsewhere(settings, say))
     if as_objects:
         typer.echo(json.dumps([_object(line) for line in told]))
     return _ended(told)
 
 
-async def _elsewhere(settings: Settings, tell: Callable[[Line], None]) -> None:
+async def _elsewhere(settings: Settings, say: Callable[[Line], None]) -> None:
     async for line in elsewhere(settings):
-        tell(line)
+        say(line)
 
 
 def _settings(config: Path | None, settings: Settings) -> Line:

@@ -59,8 +59,8 @@ def topics(
     if missing:
         yield _missing([each.topic for each in missing], manage, refusals)
     for (what, fix, vital), names in _alike(each for each in differ if not isinstance(each, Missing)).items():
-        tell = wrong if vital else warning
-        yield tell(Part.TOPICS, f"{some(names)}: {what}", fix)
+        judge = wrong if vital else warning
+        yield judge(Part.TOPICS, f"{some(names)}: {what}", fix)
     if not differ:
         yield fine(Part.TOPICS, f"all {count} topics are as they should be")
     if replicas < SAFE_REPLICAS:
