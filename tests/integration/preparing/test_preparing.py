@@ -16,7 +16,9 @@ from bridge.cli.exits import Exit
 from bridge.cli.main import app
 from bridge.contract.topics import TopicNames, topic_specs
 from bridge.kafka.topics import find
+from bridge.policy.checks import Reached
 from bridge.sandbox.copper import CopperDouble, DoubleAccount, Fault
+from bridge.web.reaching import reach
 from tests.integration.bridge.stage import LOOK_S, Stage, stage
 
 NOWHERE = "127.0.0.1:9"
@@ -250,6 +252,16 @@ async def test_a_bridge_at_work_is_not_disturbed(running: Stage, tmp_path: Path)
     assert await generation(running) == group
     assert await running.metric("copper_bridge_shard_sessions_ended_total") == 0
     assert running.copper.max_calls_in_any_minute("acme") <= 180
+
+
+async def test_the_public_address_is_resolved_and_asked(running: Stage) -> None:
+    url, path = str(running.settings.webhooks.public_url), "/webhooks/copper/acme"
+    assert await reach(url, path, seconds=5) == Reached(("127.0.0.1",), 405)
+    assert await reach(url, "/", seconds=5) == Reached(("127.0.0.1",), 404)
+    unheard = await reach(f"http://{NOWHERE}", path, seconds=5)
+    assert (unheard.addresses, unheard.status, bool(unheard.problem)) == (("127.0.0.1",), None, True)
+    unknown = await reach("https://bridge.invalid", path, seconds=5)
+    assert (unknown.addresses, unknown.status, bool(unknown.problem)) == ((), None, True)
 
 
 async def generation(play: Stage) -> Sequence[Any]:
