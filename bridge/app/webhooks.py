@@ -89,6 +89,12 @@ class Tokens:
                 self._before.setdefault(account, []).append((until, known))
 
 
+def target(settings: Settings, account: str) -> str | None:
+    """Where Copper is to send the account's notifications; None without a public address."""
+    url = settings.webhooks.public_url
+    return None if url is None else f"{url}/webhooks/copper/{account}"
+
+
 def subscribing(
     now: Callable[[], Settings],
     account: CopperAccount,
@@ -101,13 +107,12 @@ def subscribing(
     `now` gives the settings, with the secrets as they are at the time.
     """
     settings = now()
-    url = settings.webhooks.public_url
-    wanted = [each for each in WANTED if settings.events.of(each.entity).enabled] if url is not None else []
-    target = f"{str(url).rstrip('/')}/webhooks/copper/{account.name}" if url is not None else None
+    aim = target(settings, account.name)
+    wanted = [each for each in WANTED if settings.events.of(each.entity).enabled] if aim is not None else []
 
     def sync(made: Collection[int]) -> Awaitable[Synced | Trouble]:
         headers = {notifications.TOKEN_HEADER: secret(now(), account.name)}
-        return subscriptions.reconcile(account, wanted, target=target, headers=headers, made=made)
+        return subscriptions.reconcile(account, wanted, target=aim, headers=headers, made=made)
 
     return Subscribing(
         account.name,
@@ -116,5 +121,5 @@ def subscribing(
         observe,
         ledger,
         publishing,
-        wanted=url is not None,
+        wanted=aim is not None,
     )

@@ -71,7 +71,8 @@ async def made(settings: Settings, stack: AsyncExitStack, load: Callable[[], Set
     secrets = Rereading(
         settings, load, clock=time.monotonic, renewed=observing.renewed, unusable=observing.secrets_unusable
     )
-    accounts = {name: _account(copper, name, secrets) for name in settings.accounts}
+    now = asyncio.get_running_loop().time()
+    accounts = {name: account_of(copper, name, secrets.now, now) for name in settings.accounts}
     inputs = [*map(names.commands, CATALOGUE.entities), names.inbox, names.control]
     partitions = settings.topics.partitions
     world = World(
@@ -117,9 +118,10 @@ async def _prepared(settings: Settings, names: TopicNames, connection: Connectio
             await asyncio.sleep(KAFKA_AGAIN_SECONDS)
 
 
-def _account(copper: CopperConnection, name: str, secrets: Rereading) -> CopperAccount:
-    budget = Budget(secrets.now().copper.requests_per_minute, asyncio.get_running_loop().time())
-    return copper.account(name, lambda: _credentials(secrets.now().accounts[name]), Allowance(budget))
+def account_of(copper: CopperConnection, name: str, now: Callable[[], Settings], since: float) -> CopperAccount:
+    """An account with the credentials that the settings have for it `now`, and a budget that is empty at `since`."""
+    budget = Budget(now().copper.requests_per_minute, since)
+    return copper.account(name, lambda: _credentials(now().accounts[name]), Allowance(budget))
 
 
 def _credentials(account: AccountSettings) -> Credentials:

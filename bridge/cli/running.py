@@ -1,29 +1,27 @@
 """`run`: settings in, the bridge at work, an exit code out."""
 
 import asyncio
-import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import typer
 
 from bridge.app import run
 from bridge.app.running import StateInUse
-from bridge.cli.arguments import nested
 from bridge.cli.exits import Exit
+from bridge.cli.settings import settings_of
 from bridge.kafka.membership import MembershipContested
 from bridge.kafka.topics import TopicsUnfit
-from bridge.settings import SettingsProblem, load
+from bridge.settings import Settings, SettingsProblem
 from bridge.telemetry import logs
-
-_USUAL = (Path("bridge.yaml"), Path("/etc/copper-bridge/bridge.yaml"))
 
 
 def run_bridge(config: Path | None, pairs: Sequence[str]) -> int:
-    """Run until a signal; the exit code. Without a file and without the usual ones, the environment may say it all."""
-    path = config or next((usual for usual in _USUAL if usual.is_file()), None)
-    read = partial(load, path, os.environ, nested(pairs, parse=False))
+    """Run until a signal; the exit code."""
+
+    def read() -> Settings:
+        return settings_of(config, pairs).settings
+
     try:
         settings = read()
     except SettingsProblem as problem:

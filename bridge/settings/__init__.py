@@ -14,7 +14,7 @@ from bridge.settings.groups import (
     TopicsSettings,
     WebhooksSettings,
 )
-from bridge.settings.loading import load
+from bridge.settings.loading import Loaded, load, loaded
 from bridge.settings.reporting import SettingsProblem
 from bridge.settings.rereading import Rereading
 from bridge.settings.whole import Listen, LogSettings, ServerSettings, Settings, StateSettings
@@ -27,6 +27,7 @@ __all__ = [
     "EventsSettings",
     "KafkaSettings",
     "Listen",
+    "Loaded",
     "LogSettings",
     "RepliesSettings",
     "Rereading",
@@ -37,4 +38,5 @@ __all__ = [
     "TopicsSettings",
     "WebhooksSettings",
     "load",
+    "loaded",
 ]

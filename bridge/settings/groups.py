@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from bridge.contract.catalogue import CATALOGUE
@@ -28,7 +29,7 @@ from bridge.settings.values import (
     Count,
     Credential,
     Duration,
-    Header,
+    Email,
     Names,
     PublicUrl,
     Secret,
@@ -38,6 +39,7 @@ from bridge.settings.values import (
 )
 
 CUSTOM_FIELD = re.compile(r"custom_fields\.[1-9][0-9]{0,15}")
+WITH_KEY_FIELDS = [name for name, entity in CATALOGUE.entities.items() if "custom_fields" in entity.fields]
 COPPERS_LIMIT = 180  # calls in any 60 seconds, for everything together (reference: Copper's "Rate limits")
 
 
@@ -45,6 +47,12 @@ class Group(BaseModel):
     """What all groups share: immutable, unknown keys refused, no value ever shown in an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_said(cls, value: Any) -> Any:
+        """A heading with all its keys commented out says nothing, and is no mistake."""
+        return {} if value is None else value
 
 
 class CopperSettings(Group):
@@ -79,7 +87,7 @@ class CopperSettings(Group):
 class AccountSettings(Group):
     """One Copper account: an API key with its user's e-mail address, or an access token."""
 
-    user_email: Header | None = None
+    user_email: Email | None = None
     """The user the API key belongs to; needed with `api_key`."""
     access_token: Credential | None = None
     """An OAuth access token (Bearer), instead of `api_key`."""
@@ -87,16 +95,17 @@ class AccountSettings(Group):
     """Copper's API key. From the environment or a secret file, not from the settings file."""
     commands_allowed: ActionPatterns | None = None
     """Of the actions in `commands.allowed` only these, for this account; null: all of them."""
-    key_fields: Mapping[str, Count] = {}
+    key_fields: Mapping[str, Count] = Field(
+        default={}, json_schema_extra={"propertyNames": {"enum": [*WITH_KEY_FIELDS]}}
+    )
     """Entity to the id of a Number custom field that marks what commands create: by it a create in doubt is found."""
 
     @field_validator("key_fields")
     @classmethod
     def _of_entities_that_have_some(cls, value: Mapping[str, int]) -> Mapping[str, int]:
-        known = [name for name, entity in CATALOGUE.entities.items() if "custom_fields" in entity.fields]
         for name in value:
-            if name not in known:
-                raise ValueError(f'"{name}" has no custom fields{did_you_mean(name, known)}')
+            if name not in WITH_KEY_FIELDS:
+                raise ValueError(f'"{name}" has no custom fields{did_you_mean(name, WITH_KEY_FIELDS)}')
         return value
 
     @field_validator("api_key")

@@ -4,14 +4,23 @@ Called by the composition root, the command line and tests.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from bridge.settings.reporting import Problem, SettingsProblem, problems
+from bridge.settings.reporting import Place, Problem, SettingsProblem, problems
 from bridge.settings.sources import Source, from_environment, from_flags, from_secrets, from_yaml, merged
 from bridge.settings.whole import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings, and for everything that was said the place that said it: what is not there is a default."""
+
+    settings: Settings
+    places: Mapping[Place, str]
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:
@@ -19,12 +28,17 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
 
     Raises `SettingsProblem`, whose text is the report to show.
     """
+    return loaded(path, environ, overrides).settings
+
+
+def loaded(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:
+    """The same with where everything comes from."""
     file = from_yaml(path) if path else Source()
     environment, flags = from_environment(environ), from_flags(overrides)
     secrets = _secrets(merged([file, environment, flags]))
     everything = merged([file, secrets, environment, flags])
     try:
-        return Settings.model_validate(everything.values)
+        return Loaded(Settings.model_validate(everything.values), everything.places)
     except ValidationError as error:
         report = problems(error, Settings, everything.places, str(path or ""))
     raise SettingsProblem(report)  # outside the handler: the validator's error holds what was typed in

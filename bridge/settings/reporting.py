@@ -13,18 +13,27 @@ from pydantic import BaseModel, ValidationError
 Place = tuple[str, ...]
 """The keys that lead to a setting: `("copper", "timeout")`."""
 
+PREFIX = "BRIDGE_"
+"""What all variables of the environment begin with."""
+
 _WORDS = {
     "missing": "is required",
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
     "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "path_type": "must be the path of a file or directory",
     "string_type": "must be text",
     "string_pattern_mismatch": "must match {pattern}",
     "model_type": "must be a mapping",
     "model_attributes_type": "must be a mapping",
     "dict_type": "must be a mapping",
 }
-_SECRETS = {"api_key", "password"}
+_SECRETS = {"api_key", "password", "hash_key"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,8 @@ def _what(row: Mapping[str, Any], place: Place, root: type[BaseModel]) -> str:
     if place == ("accounts",):
         return "at least one account is needed, such as `accounts: {acme: {user_email: ops@acme.example}}`"
     if kind == "value_error":
-        return str(context["error"]) + _way_out(place)
+        what = str(context["error"])
+        return what + (_way_out(place) if "required" in what else "")
     if kind in _WORDS:
         return _WORDS[kind].format(**context)
     return str(row["msg"]).replace("Input should be", "must be")
@@ -85,8 +95,12 @@ def _what(row: Mapping[str, Any], place: Place, root: type[BaseModel]) -> str:
 def _way_out(place: Place) -> str:
     if place[-1] not in _SECRETS:
         return ""
-    variable = "BRIDGE_" + "__".join(place).upper().replace("-", "_")
-    return f"; set {variable}, or mount a file {'/'.join(place)} in secrets_dir"
+    return f"; set {variable(place)}, or mount a file {'/'.join(place)} in secrets_dir"
+
+
+def variable(place: Place) -> str:
+    """The environment's name for a setting."""
+    return PREFIX + "__".join(place).upper().replace("-", "_")
 
 
 def _suggestion(key: str, known: Iterable[str]) -> str:

@@ -13,9 +13,8 @@ from typing import Any, cast
 
 import yaml
 
-from bridge.settings.reporting import Place, Problem, SettingsProblem
+from bridge.settings.reporting import PREFIX, Place, Problem, SettingsProblem
 
-PREFIX = "BRIDGE_"
 CONFIG = "BRIDGE_CONFIG"  # names the file itself, to the command line
 # What Kubernetes puts into every pod's environment for a Service called `bridge` or `bridge-…`.
 _FOREIGN = re.compile(r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
@@ -55,12 +54,20 @@ def from_yaml(path: Path) -> Source:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise SettingsProblem([Problem(where, (), f"is no valid YAML: {error.problem}")]) from None
+    except yaml.reader.ReaderError as error:
+        what = f"is no valid YAML: U+{error.character:04X} may not be in it"
+        raise SettingsProblem([Problem(str(path), (), what)]) from None
     if root is None:
         return Source()
     if not isinstance(root, yaml.MappingNode):
         raise SettingsProblem([Problem(f"{path}:1", (), "must be a mapping of settings, such as `copper: …`")])
     places: dict[Place, str] = {}
-    return Source(_plain(root, (), path, places), places)
+    try:
+        return Source(_plain(root, (), path, places), places)
+    except RecursionError:
+        raise SettingsProblem(
+            [Problem(str(path), (), "contains itself by an alias, or is nested too deeply")]
+        ) from None
 
 
 def _plain(node: yaml.Node, place: Place, path: Path, places: dict[Place, str]) -> Any:

@@ -12,14 +12,14 @@ from bridge.policy.permissions import checked
 
 SHORTEST_SECRET = 16  # characters
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
+DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
 
 
 def duration(value: Any) -> Any:
     """`15s`, `5m`, `6h`, `250ms`, `14d` as a time span; a bare number has no unit and is refused."""
     if isinstance(value, timedelta):
         return value
-    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    found = DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise ValueError("must be a duration such as 250ms, 15s, 5m or 6h")
     return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
@@ -70,25 +70,22 @@ def commas(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-def _hard_to_guess(value: SecretStr) -> SecretStr:
+def hard_to_guess(value: SecretStr) -> SecretStr:
+    """A secret that is long enough to be one."""
     if len(value.get_secret_value()) < SHORTEST_SECRET:
         raise ValueError(f"must have {SHORTEST_SECRET} characters or more")
     return value
 
 
-def _printable(value: str) -> str:
-    if not (value.isascii() and value.isprintable()):
-        raise ValueError("must be printable ASCII text")
-    return value
-
-
-def _credential(value: SecretStr) -> SecretStr:
-    if not _printable(value.get_secret_value()):
-        raise ValueError("must not be empty")
+def _fit_for_a_header(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not (text and text.isascii() and text.isprintable()):
+        raise ValueError("must be printable ASCII text and not empty")
     return value
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
+Email = Annotated[str, StringConstraints(pattern=r"^[!-~]+@[!-~]+$")]
 AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
 KeyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$")]
 Url = Annotated[str, AfterValidator(url)]
@@ -97,12 +94,10 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(commas)]
 ActionPatterns = Annotated[Patterns, AfterValidator(checked)]
 Names = Annotated[tuple[str, ...], BeforeValidator(commas)]
 Classes = Annotated[tuple[Literal["interaction", "enrichment"], ...], BeforeValidator(commas)]
-Secret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
+Secret = Annotated[SecretStr, AfterValidator(hard_to_guess)]
 """Text that strangers must not guess; an empty one would let in whoever sends none."""
-Header = Annotated[str, AfterValidator(_printable)]
+Credential = Annotated[SecretStr, AfterValidator(_fit_for_a_header)]
 """Text that Copper is shown in a header of every call."""
-Credential = Annotated[SecretStr, AfterValidator(_credential)]
-"""The same, kept secret."""
 Secrets = Annotated[tuple[Secret, ...], BeforeValidator(commas)]
 Servers = Annotated[str, StringConstraints(pattern=r"^\s*[^\s,:]+:\d+(\s*,\s*[^\s,:]+:\d+)*\s*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]

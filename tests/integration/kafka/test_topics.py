@@ -73,7 +73,7 @@ async def test_all_that_is_wrong_is_said_at_once_with_the_way_out(
     lines = dict(line.split(": ", 1) for line in str(refusal.value).splitlines())
     assert set(lines) == {narrow, kept, small, missing}
     assert "has 1 partitions" in lines[narrow]
-    assert "Set topics.partitions to 1" in lines[narrow]
+    assert "set topics.partitions to 1" in lines[narrow]
     assert "cleanup.policy is delete, must be compact" in lines[kept]
     assert "kafka-configs" in lines[kept]
     assert "max.message.bytes is 1000, must be at least 2000" in lines[small]

@@ -14,8 +14,28 @@ from typer.testing import CliRunner, Result
 import bridge
 from bridge.cli.main import app
 
-COMMANDS = ("run", "demo", "sandbox", "listen", "call", "snapshot", "sweep", "progress", "wait", "deletes", "dlt")
+COMMANDS = (
+    "run",
+    "check",
+    "config",
+    "topics",
+    "demo",
+    "sandbox",
+    "listen",
+    "call",
+    "snapshot",
+    "sweep",
+    "progress",
+    "wait",
+    "deletes",
+    "dlt",
+)
 WITHIN = (
+    ("config", "init"),
+    ("config", "show"),
+    ("config", "schema"),
+    ("topics", "plan"),
+    ("topics", "apply"),
     ("sandbox", "kafka"),
     ("sandbox", "copper"),
     ("deletes", "ls"),
@@ -64,7 +84,7 @@ def test_every_command_has_help(command: Sequence[str]) -> None:
 
 def test_no_command_is_a_coroutine_which_would_silently_do_nothing() -> None:
     functions = [row.callback for group in groups(app) for row in group.registered_commands]
-    assert len(functions) == len(COMMANDS) + len(WITHIN) - 3
+    assert len(functions) == len(COMMANDS) + len(WITHIN) - len({group for group, _ in WITHIN})
     assert [function for function in functions if function is None or function.__code__.co_flags & 0x80] == []
 
 
@@ -109,6 +129,7 @@ def test_the_settings_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
         ("wait", "acme", "compny"),
         ("wait", "acme", "--to", "2026-11-25"),
         ("deletes", "approve"),
+        ("check", "--set", "copper.timeout"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: Sequence[str]) -> None:
@@ -133,6 +154,30 @@ def test_a_kafka_that_is_not_there_is_one_line_and_exit_code_5(arguments: Sequen
     result = invoke(*arguments, "-b", "127.0.0.1:1")
     assert (result.exit_code, result.stdout) == (5, "")
     assert result.stderr == "Kafka at 127.0.0.1:1 cannot be used: KafkaConnectionError\n"
+
+
+def test_a_settings_file_to_begin_with_can_be_shown_and_checked_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "bridge.yaml"
+    path.write_text(invoke("config", "init").stdout, encoding="utf-8")
+    environ = {"BRIDGE_ACCOUNTS__ACME__API_KEY": "canary-key", "BRIDGE_STATE__DIR": str(tmp_path)}
+    shown = invoke("config", "show", "-c", str(path), "--set", "instance=mine", env=environ)
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert ["instance", "mine", "flag"] in lines
+    assert ["accounts.acme.api_key", "****", "environment", "BRIDGE_ACCOUNTS__ACME__API_KEY"] in lines
+    rows = json.loads(invoke("config", "show", "-c", str(path), "--json", env=environ).stdout)
+    assert {"setting": "topics.partitions", "value": 4, "origin": "default"} in rows
+    assert "canary" not in shown.stdout + str(rows)
+    checked = invoke("check", "--offline", "-c", str(path), env=environ)
+    assert (checked.exit_code, checked.stderr) == (0, "nothing is wrong\n")
+    assert json.loads(invoke("config", "schema").stdout)["title"] == "copper-bridge"
+
+
+def test_settings_that_cannot_be_used_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "bridge.yaml").write_text("copper: {timout: canary}")
+    for command in (("config", "show"), ("topics", "plan"), ("topics", "apply")):
+        result = invoke(*command, "-c", str(tmp_path / "bridge.yaml"))
+        assert (result.exit_code, result.stdout) == (3, "")
+        assert 'did you mean "timeout"?' in result.stderr
 
 
 def test_without_docker_java_and_maven_the_sandbox_says_in_one_line_what_to_install() -> None:
