@@ -11,19 +11,17 @@ from bridge.app import run
 from bridge.app.running import StateInUse
 from bridge.cli.arguments import nested
 from bridge.cli.exits import Exit
+from bridge.cli.reaching import settings_file
 from bridge.kafka.membership import MembershipContested
 from bridge.kafka.topics import TopicsUnfit
 from bridge.settings import SettingsProblem, load
 from bridge.telemetry import logs
 
-_USUAL = (Path("bridge.yaml"), Path("/etc/copper-bridge/bridge.yaml"))
-
 
 def run_bridge(config: Path | None, pairs: Sequence[str]) -> int:
     """Run until a signal; the exit code. Without a file and without the usual ones, the environment may say it all."""
-    path = config or next((usual for usual in _USUAL if usual.is_file()), None)
     try:
-        settings = load(path, os.environ, nested(pairs, parse=False))
+        settings = load(settings_file(config), os.environ, nested(pairs, parse=False))
     except SettingsProblem as problem:
         typer.echo(str(problem), err=True)
         return Exit.SETTINGS

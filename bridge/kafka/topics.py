@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
+from bridge.access import ACLS, denied
 from bridge.contract.topics import TopicSpec
 from bridge.kafka.connection import Connection
 
@@ -30,7 +31,7 @@ class TopicsUnfit(Exception):
 
 
 class KafkaUnreachable(Exception):
-    """No broker answers, or none as it should; the text is the class of the problem."""
+    """No broker answers, or none as it should; the text says why, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ async def _admin(connection: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
         async with connection.admin() as admin:
             yield admin
     except (KafkaError, TimeoutError) as problem:
-        raise KafkaUnreachable(type(problem).__name__) from problem
+        raise KafkaUnreachable(await connection.why(problem)) from problem
 
 
 async def cluster_id(connection: Connection) -> str:
@@ -95,7 +96,10 @@ def differences(specs: Sequence[TopicSpec], there: Mapping[str, Found], partitio
     for spec in specs:
         found = there.get(spec.name)
         if found is None:
-            yield f"{spec.name}: missing. Set topics.manage to create, or create it with {partitions} partitions"
+            yield (
+                f"{spec.name}: missing, or hidden from this user. Set topics.manage to create, or create it with "
+                f"{partitions} partitions, or allow to describe it"
+            )
         elif found.partitions != partitions:
             yield (
                 f"{spec.name}: has {found.partitions} partitions, topics.partitions says {partitions}. Set "
@@ -131,23 +135,36 @@ async def _create(
 
 
 def _refusal(name: str, code: int, message: str | None = None, *_: Any) -> str:
-    return f"{name}: could not be created: {for_code(code).__name__}. {message or ''}".rstrip()
+    return f"{name}: could not be created: {_error(code)}. {message or ''}".rstrip()
 
 
 async def _appeared(admin: AIOKafkaAdminClient, names: Sequence[str], seconds: float) -> dict[str, Found]:
-    async with asyncio.timeout(seconds):
-        while True:
-            there = await find(admin, names)
-            if len(there) == len(names):
-                return there
-            await asyncio.sleep(SEEN_SECONDS)
+    there: dict[str, Found] = {}
+    try:
+        async with asyncio.timeout(seconds):
+            while len(there) < len(names):
+                await asyncio.sleep(SEEN_SECONDS)
+                there = await find(admin, names)
+    except TimeoutError:
+        hidden = ", ".join(sorted(set(names) - there.keys()))
+        raise KafkaUnreachable(f"made, but not seen: {hidden}; may this user describe them? {ACLS}") from None
+    return there
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=None) for name in names]
     answers: list[Any] = await admin.describe_configs(resources)
-    return {
-        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
-        for answer in answers
-        for resource in answer.resources
-    }
+    rows = [resource for answer in answers for resource in answer.resources]
+    refused = [_unread(resource[3], resource[0]) for resource in rows if resource[0] != 0]
+    if refused:
+        raise TopicsUnfit("\n".join(refused))
+    return {resource[3]: {entry[0]: entry[1] for entry in resource[4]} for resource in rows}
+
+
+def _unread(name: str, code: int) -> str:
+    return f"{name}: its settings cannot be read: {_error(code)}"
+
+
+def _error(code: int) -> str:
+    error = for_code(code)
+    return denied(error()) or error.__name__

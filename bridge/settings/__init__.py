@@ -10,11 +10,11 @@ from bridge.settings.groups import (
     CopperSettings,
     EntityEvents,
     EventsSettings,
-    KafkaSettings,
     TopicsSettings,
     WebhooksSettings,
 )
-from bridge.settings.loading import load
+from bridge.settings.kafka import KafkaSecurity, KafkaSettings
+from bridge.settings.loading import load, load_reach
 from bridge.settings.reporting import SettingsProblem
 from bridge.settings.whole import Listen, LogSettings, ServerSettings, Settings, StateSettings
 
@@ -24,6 +24,7 @@ __all__ = [
     "CopperSettings",
     "EntityEvents",
     "EventsSettings",
+    "KafkaSecurity",
     "KafkaSettings",
     "Listen",
     "LogSettings",
@@ -35,4 +36,5 @@ __all__ = [
     "TopicsSettings",
     "WebhooksSettings",
     "load",
+    "load_reach",
 ]

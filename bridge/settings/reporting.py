@@ -24,7 +24,7 @@ _WORDS = {
     "model_attributes_type": "must be a mapping",
     "dict_type": "must be a mapping",
 }
-_SECRETS = {"api_key", "password"}
+_SECRETS = {"api_key", "password", "client_secret"}
 
 
 @dataclass(frozen=True, slots=True)
