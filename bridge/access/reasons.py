@@ -24,12 +24,12 @@ _DENIED = {
 }
 
 
-def denied(problem: BaseException) -> str | None:
-    """What an authorizer refused; None for any other error."""
+def denied(problem: BaseException, doing: str = "use") -> str | None:
+    """What an authorizer did not let us do; None for any other error."""
     for kind, resource in _DENIED.items():
         if isinstance(problem, kind):
             named = f" {_names(problem.args[0])}" if problem.args else ""
-            return f"Kafka denies this user the {resource}{named}; {ACLS}"
+            return f"Kafka does not let this user {doing} {resource}{named}; {ACLS}"
     return None
 
 

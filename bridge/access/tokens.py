@@ -24,7 +24,7 @@ GOOD_FOR = 0.8
 UNSAID_SECONDS = 60.0
 """A lifetime that the giver does not tell."""
 AGAIN_SECONDS = 1.0
-"""A refusal holds as long: many connections ask at once, and begin again at once."""
+"""A refusal, of the giver or of a broker, holds as long: many connections ask at once, and begin again at once."""
 LARGEST = 64 * 1024
 _CODE = re.compile(r"[a-z_]{1,40}")
 _HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
@@ -52,8 +52,8 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka is untyped
         self._clock = clock
         self._turn = asyncio.Lock()
         self._token = ""
-        self._good_until = float("-inf")
-        self._refused: tuple[float, str] | None = None
+        self._asked_at = self._good_until = float("-inf")
+        self._refusal: tuple[float, str] | None = None
 
     async def token(self) -> str:
         """A token that is good for a while yet; one fetch at a time. Raises `NoToken`."""
@@ -62,16 +62,20 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka is untyped
                 await self._renew()
             return self._token
 
+    def refused(self) -> None:
+        """The broker does not accept the last token, whatever its giver said: the next one is a new one."""
+        self._good_until = min(self._good_until, self._asked_at + AGAIN_SECONDS)
+
     async def _renew(self) -> None:
-        if self._refused is not None and self._clock() < self._refused[0]:
-            raise NoToken(self._refused[1])
-        asked_at = self._clock()
+        if self._refusal is not None and self._clock() < self._refusal[0]:
+            raise NoToken(self._refusal[1])
+        self._asked_at = self._clock()
         try:
             self._token, lifetime = _read(self._url, *await self._fetch())
         except NoToken as problem:
-            self._refused = (self._clock() + AGAIN_SECONDS, str(problem))
+            self._refusal = (self._clock() + AGAIN_SECONDS, str(problem))
             raise
-        self._good_until = asked_at + lifetime * GOOD_FOR
+        self._good_until = self._asked_at + lifetime * GOOD_FOR
 
     async def _fetch(self) -> tuple[int, bytes]:
         body = prepare_token_request("client_credentials", scope=self._scope)

@@ -59,7 +59,7 @@ class Changelog:
             consumer.assign(wanted)
             for tp in wanted:
                 consumer.seek(tp, since.get(tp.topic, 0))
-            with denials_named():
+            with denials_named("read"):
                 return await self._read(consumer, wanted, until, learn)
         finally:
             await let_go(consumer)

@@ -97,22 +97,22 @@ class Connection:
         finally:
             await client.close()
 
-    async def why(self, problem: BaseException) -> str:
+    async def why(self, problem: BaseException, doing: str = "use") -> str:
         """What an error of a client means, in words; for a lost connection one more is tried."""
-        return denied(problem) or await self._access.obstacle() or type(problem).__name__
+        return denied(problem, doing) or await self._access.obstacle() or type(problem).__name__
 
-    async def tell(self, problem: BaseException) -> None:
+    async def tell(self, problem: BaseException, doing: str = "use") -> None:
         """Have it told why a client has to be replaced."""
-        self._troubled(await self.why(problem))
+        self._troubled(await self.why(problem, doing))
 
 
 @contextlib.contextmanager
-def denials_named() -> Iterator[None]:
+def denials_named(doing: str = "use") -> Iterator[None]:
     """In a shard session: what an authorizer denies ends it with the name of what is denied."""
     try:
         yield
     except KafkaError as problem:
-        what = denied(problem)
+        what = denied(problem, doing)
         if what is None:
             raise
         raise SessionEnded(Ending.BROKEN, what) from problem
@@ -136,7 +136,7 @@ async def let_go(client: Stoppable) -> None:
     done. Then the tasks and sockets are ended one by one, which loses nothing: whatever was not committed is not going
     to be.
     """
-    _retrieve(client)
+    broken_by(client)
     stopping = asyncio.ensure_future(client.stop())
     await asyncio.wait([stopping], timeout=LET_GO_SECONDS)
     if stopping.done() and not stopping.cancelled() and stopping.exception() is None:
@@ -145,8 +145,13 @@ async def let_go(client: Stoppable) -> None:
     await abandon(client)
 
 
-def _retrieve(client: Stoppable) -> None:
-    """A failed transaction's outcome lies in a future that nobody awaits; asyncio would complain of it much later."""
+def broken_by(client: object) -> BaseException | None:
+    """What broke a producer's transaction first, if anything did: what is raised is what came of it.
+
+    It lies in a future that nobody awaits; asyncio would complain of it much later if it were not asked for.
+    """
     waiter = getattr(getattr(client, "_txn_manager", None), "_transaction_waiter", None)
     if waiter is not None and waiter.done() and not waiter.cancelled():
-        waiter.exception()
+        problem: BaseException | None = waiter.exception()
+        return problem
+    return None

@@ -88,7 +88,7 @@ class Intake:
                 await self._read()
             except (KafkaError, TimeoutError) as problem:
                 heed_cancellation()
-                await asyncio.gather(asyncio.sleep(REBUILD_SECONDS), self._connection.tell(problem))
+                await asyncio.gather(asyncio.sleep(REBUILD_SECONDS), self._connection.tell(problem, "read"))
 
     def _start(self, tp: TopicPartition) -> None:
         if self._consumer is not None:

@@ -28,7 +28,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 
 from bridge.access import denied
 from bridge.contract.records import Outgoing
-from bridge.kafka.connection import RETRY_BACKOFF_MS, Connection, denials_named, heed_cancellation, let_go
+from bridge.kafka.connection import RETRY_BACKOFF_MS, Connection, broken_by, denials_named, heed_cancellation, let_go
 from bridge.kafka.sending import send
 from bridge.policy.sessions import Ending, RecordTooLarge, SessionEnded
 
@@ -244,10 +244,13 @@ class Ledger:
             raise SessionEnded(Ending.BROKEN, "the session was never opened")
         started = time.monotonic()
         async with asyncio.timeout(self._connection.request_seconds * 1.5):
-            await producer.begin_transaction()
-            ends = await send(producer, records, self._shard)
-            committing = time.monotonic()
-            await producer.commit_transaction()
+            try:
+                await producer.begin_transaction()
+                ends = await send(producer, records, self._shard)
+                committing = time.monotonic()
+                await producer.commit_transaction()
+            except KafkaError as problem:
+                raise broken_by(producer) or problem from None
         now = time.monotonic()
         self._observe("committed", now - started)
         return ends, now - committing >= self._doubt_seconds
@@ -272,7 +275,7 @@ def _ending(problem: BaseException) -> SessionEnded:
         return problem
     if isinstance(problem, ProducerFenced):
         return SessionEnded(Ending.FENCED, "another producer of this transactional id has started")
-    if (what := denied(problem)) is not None:
+    if (what := denied(problem, "write")) is not None:
         return SessionEnded(Ending.BROKEN, what)
     if isinstance(problem, (KafkaError, TimeoutError, AssertionError)):
         # aiokafka's own state checks are assertions; after a fence or a time-out they are what commit and abort raise

@@ -135,7 +135,7 @@ async def _create(
 
 
 def _refusal(name: str, code: int, message: str | None = None, *_: Any) -> str:
-    return f"{name}: could not be created: {_error(code)}. {message or ''}".rstrip()
+    return f"{name}: could not be created: {_error(code, 'Create')}. {message or ''}".rstrip()
 
 
 async def _appeared(admin: AIOKafkaAdminClient, names: Sequence[str], seconds: float) -> dict[str, Found]:
@@ -147,7 +147,7 @@ async def _appeared(admin: AIOKafkaAdminClient, names: Sequence[str], seconds: f
                 there = await find(admin, names)
     except TimeoutError:
         hidden = ", ".join(sorted(set(names) - there.keys()))
-        raise KafkaUnreachable(f"made, but not seen: {hidden}; may this user describe them? {ACLS}") from None
+        raise KafkaUnreachable(f"{hidden}: there, but not to be seen; may this user describe it? {ACLS}") from None
     return there
 
 
@@ -162,9 +162,9 @@ async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str
 
 
 def _unread(name: str, code: int) -> str:
-    return f"{name}: its settings cannot be read: {_error(code)}"
+    return f"{name}: its settings cannot be read: {_error(code, 'DescribeConfigs')}"
 
 
-def _error(code: int) -> str:
+def _error(code: int, operation: str) -> str:
     error = for_code(code)
-    return denied(error()) or error.__name__
+    return f"Kafka does not let this user {operation}; {ACLS}" if denied(error()) else error.__name__

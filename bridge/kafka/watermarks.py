@@ -46,7 +46,7 @@ class Watermarks:
         """The marks of every partition. Raises what the clients raise; broken clients are replaced at the next call."""
         async with self._turn:
             try:
-                with denials_named():
+                with denials_named("read"):
                     begins, stable, high = await self._asked(partitions)
             except (KafkaError, TimeoutError, SessionEnded):
                 await self._drop()

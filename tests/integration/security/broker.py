@@ -21,7 +21,8 @@ from tests.integration.security.giver import AUDIENCE, ISSUER, Giver
 USER, PASSWORD = "bridge", "canary-password"
 CLIENT, SECRET = "bridge-client", "canary-client-secret"
 EXACT = "exact"
-"""A user who may do nothing but what a test grants."""
+CALLER, CONSUMER, OPERATOR = "caller", "consumer", "operator"
+"""Users who may do nothing but what a test grants."""
 REAUTHENTICATE_MS = 3000
 
 LISTENERS = {"TLS": "SSL", "MTLS": "SSL", "SASL": "SASL_SSL", "OAUTH": "SASL_SSL", "SHORT": "SASL_SSL"}
@@ -83,7 +84,7 @@ def _properties(authority: Authority, giver: Giver) -> dict[str, str]:
     store.write_bytes(keyfile.read_bytes() + certfile.read_bytes())
     plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
     scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-    users = " ".join(f'user_{user}="{PASSWORD}"' for user in (USER, EXACT))
+    users = " ".join(f'user_{user}="{PASSWORD}"' for user in (USER, EXACT, CALLER, CONSUMER, OPERATOR))
     oauth = {
         f"listener.name.{name}.{key}": value
         for name in ("oauth", "short")
