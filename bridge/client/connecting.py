@@ -66,9 +66,10 @@ def way(kafka: Kafka) -> Access:
 
 async def trouble(kafka: Kafka, error: KafkaError) -> KafkaTrouble:
     """What can be said of an error of the client library; for a lost connection one more is tried."""
-    access = way(kafka)
-    why = denied(error) or await access.obstacle() or type(error).__name__
-    return KafkaTrouble(f"Kafka at {access.bootstrap_servers} cannot be used: {why}")
+    access, what = way(kafka), denied(error)
+    if what is None and (obstacle := await access.obstacle()) is not None:
+        return KafkaTrouble(f"Kafka cannot be used: {obstacle}")
+    return KafkaTrouble(f"Kafka at {access.bootstrap_servers} cannot be used: {what or type(error).__name__}")
 
 
 @asynccontextmanager

@@ -65,7 +65,7 @@ async def secured(directory: Path) -> AsyncGenerator[Secured]:
             jvm=[f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={giver.keys_url}"],
         ) as kafka,
     ):
-        admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
         await asyncio.to_thread(_scram, admin)
         yield Secured(kafka, authority, giver, admin)
 

@@ -64,6 +64,7 @@ class Giver:
     async def serving(self) -> AsyncGenerator["Giver"]:
         app = web.Application()
         app.add_routes([web.post("/token", self._token), web.get("/keys", self._keys)])
+        app.add_routes([web.post("/nothing", _nothing), web.post("/elsewhere", _elsewhere)])
         runner = web.AppRunner(app)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -73,6 +74,14 @@ class Giver:
             yield self
         finally:
             await runner.cleanup()
+
+
+async def _nothing(_request: web.Request) -> web.Response:
+    return web.json_response(["no object"])
+
+
+async def _elsewhere(_request: web.Request) -> web.Response:
+    raise web.HTTPFound("/token")
 
 
 def _bytes(raw: bytes) -> bytes:
