@@ -9,11 +9,14 @@ refused.
 from aiokafka import conn
 from aiokafka.errors import AuthenticationFailedError
 
+from bridge.access.tokens import Tokens
+
 
 class _Heeding(conn.OAuthAuthenticator):  # type: ignore[misc] # aiokafka is untyped
     async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
         if payload:
-            self._sasl_oauth_token_provider.refused()
+            if isinstance(self._sasl_oauth_token_provider, Tokens):
+                self._sasl_oauth_token_provider.refused()
             raise AuthenticationFailedError("the broker refuses the token")
         said: tuple[bytes, bool] | None = await super().step(payload)
         return said

@@ -7,6 +7,7 @@ neither it nor the secret is in any text. Called by `bridge.access.entry`.
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -79,28 +80,39 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka is untyped
 
     async def _fetch(self) -> tuple[int, bytes]:
         body = prepare_token_request("client_credentials", scope=self._scope)
-        url, headers, body = self._client.prepare("POST", self._url, dict(_HEADERS), body)
         try:
+            url, headers, body = self._client.prepare("POST", self._url, dict(_HEADERS), body)
             timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
                 session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
             ):
-                return answer.status, await answer.content.read(LARGEST)
+                return answer.status, await _bounded(answer.content)
         except aiohttp.ClientConnectorCertificateError:
             why = "its certificate is not one that this system trusts (SSL_CERT_FILE names other authorities)"
         except (aiohttp.ClientError, OSError) as problem:
             why = f"it is not reached ({type(problem).__name__})"
+        except UnicodeEncodeError:
+            why = "kafka.client_id or kafka.client_secret has characters that no header can hold"
         raise NoToken(f"no token from {self._url}: {why}")
+
+
+async def _bounded(content: aiohttp.StreamReader) -> bytes:
+    body = b""
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > LARGEST:
+            break
+    return body
 
 
 def _read(url: str, status: int, body: bytes) -> tuple[str, float]:
     """The token and its seconds of life."""
     said = _object(body)
     token, lifetime = said.get("access_token"), said.get("expires_in", UNSAID_SECONDS)
-    if status == 200 and isinstance(token, str) and token.isascii() and token.isprintable():  # noqa: PLR2004 - OK
+    if status == HTTPStatus.OK and isinstance(token, str) and token.isascii() and token.isprintable():
         return token, float(lifetime) if str(lifetime).replace(".", "", 1).isdecimal() else UNSAID_SECONDS
-    if status == 200:  # noqa: PLR2004 - OK
+    if status == HTTPStatus.OK:
         raise NoToken(f"no token from {url}: its answer holds none; is kafka.token_url the token endpoint?")
     code = said.get("error")
     named = f" {code}" if isinstance(code, str) and _CODE.fullmatch(code) else ""

@@ -85,9 +85,9 @@ async def local_kafka(
     async with AsyncExitStack() as stack:
         for attempt in range(1, _TRIES + 1):
             home = Path(tempfile.mkdtemp(prefix="copper-bridge-kafka-"))
-            every = free_ports((3 + len(wanted)) * nodes)
-            ports, own = every[: 3 * nodes], iter(every[3 * nodes :])
-            further = {name: (kind, tuple(islice(own, nodes))) for name, kind in wanted.items()}
+            every = iter(free_ports((3 + len(wanted)) * nodes))
+            ports = tuple(islice(every, 3 * nodes))
+            further = {name: (kind, tuple(islice(every, nodes))) for name, kind in wanted.items()}
             cluster = [Node(n + 1, f"127.0.0.1:{ports[n]}", home, executable, lib, jvm) for n in range(nodes)]
             stack.push_async_callback(_discard, cluster, home)
             common = server_properties(nodes, properties or {})
@@ -98,7 +98,7 @@ async def local_kafka(
                 if not died.port_taken or attempt == _TRIES:
                     raise
         behind = [f"127.0.0.1:{port}" for port in ports[2 * nodes :]] if proxy_ports else ()
-        at = {name: ",".join(f"127.0.0.1:{port}" for port in own) for name, (_, own) in further.items()}
+        at = {name: ",".join(f"127.0.0.1:{port}" for port in each) for name, (_, each) in further.items()}
         yield LocalKafka(cluster, behind, at)
 
 
@@ -121,13 +121,13 @@ def _configurations(
         advertised = {"PLAINTEXT": ports[n]}
         if proxy_ports:
             listeners["PROXIED"], advertised["PROXIED"] = ports[2 * nodes + n], proxy_ports[n]
-        own_ports = {name: each[n] for name, (_, each) in further.items()}
+        beside = {name: each[n] for name, (_, each) in further.items()}
         kinds = dict.fromkeys(listeners, "PLAINTEXT") | {name: kind for name, (kind, _) in further.items()}
         own = {
             "node.id": str(n + 1),
             "controller.quorum.voters": voters,
-            "listeners": _listeners(listeners | own_ports),
-            "advertised.listeners": _listeners(advertised | own_ports),
+            "listeners": _listeners(listeners | beside),
+            "advertised.listeners": _listeners(advertised | beside),
             "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in kinds.items()),
             "log.dirs": str(home / f"node-{n + 1}"),
         }

@@ -11,6 +11,7 @@ from confluent_kafka.admin import (
     AdminClient,
     ScramCredentialInfo,
     ScramMechanism,
+    UserScramCredentialAlteration,
     UserScramCredentialUpsertion,
 )
 
@@ -73,7 +74,9 @@ async def secured(directory: Path) -> AsyncGenerator[Secured]:
 def _scram(admin: AdminClient) -> None:
     for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
         credential = ScramCredentialInfo(mechanism, 4096)
-        rows = [UserScramCredentialUpsertion(user, credential, PASSWORD.encode()) for user in (USER, EXACT)]
+        rows: list[UserScramCredentialAlteration] = [
+            UserScramCredentialUpsertion(user, credential, PASSWORD.encode()) for user in (USER, EXACT)
+        ]
         for done in admin.alter_user_scram_credentials(rows).values():
             done.result()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from confluent_kafka.admin import (
     AclBinding,
@@ -35,8 +36,15 @@ async def allow(admin: AdminClient, user: str, grants: Iterable[Grant]) -> None:
 
 
 def _allow(admin: AdminClient, user: str, grants: list[Grant]) -> None:
+    anything: Any = None  # in a filter that is any name, though its annotations know nothing of it
     everything = AclBindingFilter(
-        ResourceType.ANY, None, ResourcePatternType.ANY, f"User:{user}", None, AclOperation.ANY, AclPermissionType.ANY
+        ResourceType.ANY,
+        anything,
+        ResourcePatternType.ANY,
+        f"User:{user}",
+        anything,
+        AclOperation.ANY,
+        AclPermissionType.ANY,
     )
     for done in admin.delete_acls([everything]).values():
         done.result()

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from bridge.access import Access
 from bridge.app import serving
+from bridge.app.running import StoppedEarly
 from bridge.client.calling import calling
 from bridge.client.dead_letters import letters, redrive
 from bridge.client.notifications import ask
@@ -146,17 +147,19 @@ async def bridge(
                 "shutdown_grace": "1s",
             }
         )
-        task = asyncio.create_task(_serve(settings))
+        stop = asyncio.Event()
+        task = asyncio.create_task(_serve(settings, stop))
         try:
             yield task
         finally:
-            task.cancel()
+            stop.set()
             await asyncio.wait([task])
 
 
-async def _serve(settings: Settings) -> None:
-    async with serving(settings, asyncio.Event()):
-        await asyncio.Event().wait()
+async def _serve(settings: Settings, stop: asyncio.Event) -> None:
+    with contextlib.suppress(StoppedEarly, TimeoutError):  # it had no chance to begin, or to end what it had begun
+        async with serving(settings, stop):
+            await stop.wait()
 
 
 LACKING = {

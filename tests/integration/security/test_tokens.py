@@ -81,6 +81,12 @@ async def test_a_refusal_is_told_without_a_secret_and_asked_for_again_after_a_wh
     assert await mine.token()
 
 
+async def test_a_secret_that_no_header_can_hold_is_told_without_it(giver: Giver, clock: Clock) -> None:
+    with pytest.raises(NoToken, match="characters that no header can hold") as caught:
+        await tokens(giver, clock, client_secret="canary-\N{SNOWMAN}").token()
+    assert caught.value.__context__ is None
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from bridge.client import CopperCommands, KafkaSecurity
+from tests.integration.bridge.reading import Message
 from tests.integration.bridge.stage import stage
 from tests.integration.security.broker import PASSWORD, REAUTHENTICATE_MS, SECRET, Secured
 
@@ -104,7 +105,8 @@ async def test_connections_that_outlive_their_token_are_opened_again_and_nothing
     """Brokers may want a fresh token every few seconds; aiokafka shows none, they hang up, it comes back with one."""
     broker.giver.lifetime = 4.0
     loop = asyncio.get_running_loop()
-    replies, longest = [], 0.0
+    replies: list[Message] = []
+    longest = 0.0
     async with stage(
         broker.kafka.bootstrap_servers, tmp_path, ["short"], kafka=broker.oauth("SHORT"), prefix=prefix
     ) as play:
@@ -126,6 +128,7 @@ async def test_connections_that_outlive_their_token_are_opened_again_and_nothing
     assert {reply.value["status"] for reply in replies} == {"succeeded"}
     assert [each.value["after"]["details"] for each in published] == [f"{number}" for number in range(len(replies))]
     print(
-        f"{len(replies)} commands in {lasted:.1f} s, a token good for {REAUTHENTICATE_MS / 1000:g} s each: {TOKENS} more "
-        f"tokens, {renewed:.0f} producers renewed, {ended:.0f} shard sessions ended, longest reply {longest:.2f} s"
+        f"{len(replies)} commands in {lasted:.1f} s, hung up on every {REAUTHENTICATE_MS / 1000:g} s: "
+        f"{TOKENS} more tokens, {renewed:.0f} producers renewed, {ended:.0f} shard sessions ended, "
+        f"longest reply {longest:.2f} s"
     )
