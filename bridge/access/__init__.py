@@ -5,7 +5,6 @@ knows nothing of topics and messages. It fetches tokens over HTTP, which is why 
 """
 
 from bridge.access.entry import Access
-from bridge.access.reasons import ACLS, denied
-from bridge.access.tokens import NoToken
+from bridge.access.reasons import ACLS, NoToken, denied
 
 __all__ = ["ACLS", "Access", "NoToken", "denied"]

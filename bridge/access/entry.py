@@ -12,10 +12,8 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
-import bridge.access.heeding  # noqa: F401 - for its effect on every connection
 from bridge.access.certificates import certificates
 from bridge.access.reasons import refused
-from bridge.access.tokens import Tokens
 from bridge.settings import KafkaSecurity
 
 LOOK_MS = 5000
@@ -62,6 +60,8 @@ def _arguments(security: KafkaSecurity) -> dict[str, Any]:
     if security.security_protocol in {"SSL", "SASL_SSL"}:
         wanted["ssl_context"] = certificates(security)
     if security.sasl_mechanism == "OAUTHBEARER":
+        from bridge.access.tokens import Tokens  # noqa: PLC0415 - slow to load, and not for every call on a terminal
+
         wanted |= {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": Tokens(security, time.monotonic)}
     elif security.sasl_mechanism is not None:
         wanted["sasl_mechanism"] = security.sasl_mechanism

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from aiokafka import errors
 
-from bridge.access.tokens import NoToken
 from bridge.settings import KafkaSecurity
 
 ACLS = "docs/reference/kafka-acls.md lists what it needs"
@@ -22,6 +21,15 @@ _DENIED = {
     errors.TransactionalIdAuthorizationFailed: "transactional id",
     errors.ClusterAuthorizationFailedError: "cluster",
 }
+
+
+class NoToken(errors.KafkaError):  # type: ignore[misc] # aiokafka is untyped, and lets only its own errors pass
+    """No token was given; the text says by whom, why, and what to do, in one line."""
+
+    retriable = True
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def denied(problem: BaseException, doing: str = "use") -> str | None:

@@ -13,10 +13,11 @@ from typing import Any
 import aiohttp
 import orjson
 from aiokafka.abc import AbstractTokenProvider
-from aiokafka.errors import KafkaError
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_token_request
 
+import bridge.access.heeding  # noqa: F401 - for its effect on every connection that shows a token
+from bridge.access.reasons import NoToken
 from bridge.settings import KafkaSecurity
 
 FETCH_SECONDS = 5.0
@@ -29,15 +30,6 @@ AGAIN_SECONDS = 1.0
 LARGEST = 64 * 1024
 _CODE = re.compile(r"[a-z_]{1,40}")
 _HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-
-
-class NoToken(KafkaError):  # type: ignore[misc] # aiokafka is untyped, and lets only its own errors pass
-    """No token was given; the text says by whom, why, and what to do, in one line."""
-
-    retriable = True
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class Tokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka is untyped
