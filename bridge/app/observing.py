@@ -66,6 +66,13 @@ class Observing:
         """For the metrics' page."""
         return self._metrics.registry
 
+    def unreachable(self, why: str) -> None:
+        """Kafka cannot be used. The same words again are not worth a line for a while."""
+        now = time.monotonic()
+        if self._told_at.get(("kafka", why), float("-inf")) < now - PROGRESS_SECONDS:
+            self._told_at["kafka", why] = now
+            logs.warning(Event.KAFKA_UNREACHABLE, error=why)
+
     def owning(self, shards: Collection[int]) -> None:
         """These shards are assigned to this process."""
         self._metrics.shards.set(len(shards))

@@ -21,7 +21,6 @@ from bridge.kafka.topics import KafkaUnreachable, cluster_id, ensure
 from bridge.kafka.watermarks import Watermarks
 from bridge.policy.budget import Budget
 from bridge.settings import AccountSettings, Rereading, Settings
-from bridge.telemetry import logs
 
 KAFKA_AGAIN_SECONDS = 2.0
 FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
@@ -61,8 +60,8 @@ async def made(settings: Settings, stack: AsyncExitStack, load: Callable[[], Set
     """
     names = TopicNames(settings.topics.prefix)
     observing = Observing()
-    connection = Connection(settings.kafka, settings.instance)
-    cluster = await _prepared(settings, names, connection)
+    connection = Connection(settings.kafka, settings.instance, troubled=observing.unreachable)
+    cluster = await _prepared(settings, names, connection, observing)
     copper = await stack.enter_async_context(
         CopperConnection(
             settings.copper.base_url, timeout=settings.copper.timeout.total_seconds(), observe=observing.called
@@ -99,7 +98,7 @@ async def made(settings: Settings, stack: AsyncExitStack, load: Callable[[], Set
     return world, await stack.enter_async_context(Inbox(connection))
 
 
-async def _prepared(settings: Settings, names: TopicNames, connection: Connection) -> str:
+async def _prepared(settings: Settings, names: TopicNames, connection: Connection, observing: Observing) -> str:
     """Wait for Kafka, see to the topics; gives the cluster's id."""
     topics = settings.topics
     while True:
@@ -114,7 +113,7 @@ async def _prepared(settings: Settings, names: TopicNames, connection: Connectio
                 )
             return await cluster_id(connection)
         except KafkaUnreachable as problem:
-            logs.warning(logs.Event.KAFKA_UNREACHABLE, error=str(problem))
+            observing.unreachable(str(problem))
             await asyncio.sleep(KAFKA_AGAIN_SECONDS)
 
 

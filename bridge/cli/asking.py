@@ -15,19 +15,18 @@ from bridge.cli.arguments import followed, seconds
 from bridge.cli.exits import Exit, exit_code
 from bridge.cli.hearing import DONE, Hearing
 from bridge.cli.lines import of_announcement
+from bridge.cli.reaching import Where
 from bridge.cli.screen import Screen, screen
 from bridge.client.notifications import ask
 from bridge.contract.announcements import Announcement
 from bridge.contract.control import Asked, Control
-from bridge.contract.topics import TopicNames
 
 ANSWER_SECONDS = 30.0
 """A bridge that runs answers within a second; one that starts, within some."""
 
 
 def ask_for(
-    servers: str,
-    prefix: str,
+    where: Where,
     asked: Asked,
     account: str,
     entity: str | None = None,
@@ -41,7 +40,7 @@ def ask_for(
     within_s = None if timeout is None else seconds(timeout)
     control = Control(str(uuid4()), asked, account, entity)
     outcome: list[str] = [] if wait else [control.id]
-    told = ask(servers, TopicNames(prefix), control)
+    told = ask(where.kafka, where.names, control)
     with screen(Console(stderr=True)) as shown:
         code = exit_code(hear(told, control, Hearing(control, wait=wait), shown, outcome, within_s))
     if code == Exit.OK:

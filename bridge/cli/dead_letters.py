@@ -12,10 +12,13 @@ import typer
 from bridge.cli.arguments import commanded, instant, position
 from bridge.cli.exits import Exit, exit_code
 from bridge.cli.letters import letter_object, of_letter, of_step, page_of
+from bridge.cli.reaching import Where
 from bridge.client.dead_letters import letters, redrive
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames
 from bridge.policy.redriving import Kept, Search, State, Step, decide
+
+_USUAL = TopicNames()
 
 
 def meant(
@@ -28,12 +31,12 @@ def meant(
     key: str | None = None,
     position: str | None = None,
     parked: bool = False,
-    prefix: str = "copper",
+    names: TopicNames = _USUAL,
 ) -> Search:
     """What the options ask for."""
     now = time.time()
     return Search(
-        position=None if position is None else _place(position, prefix),
+        position=None if position is None else _place(position, names),
         entity=None if entity is None else commanded(entity),
         code=error,
         command_id=command_id,
@@ -44,11 +47,11 @@ def meant(
     )
 
 
-def list_letters(servers: str, prefix: str, search: Search, *, every: bool, count: int | None, as_objects: bool) -> int:
+def list_letters(where: Where, search: Search, *, every: bool, count: int | None, as_objects: bool) -> int:
     """Print the letters that are meant; the exit code."""
 
     async def work() -> int:
-        found = await letters(servers, TopicNames(prefix), search)
+        found = await letters(where.kafka, where.names, search)
         listed = [each for each in found if every or each.state is State.WAITING][:count]
         for each in listed:
             line = letter_object(each.letter, each.state) if as_objects else None
@@ -60,13 +63,13 @@ def list_letters(servers: str, prefix: str, search: Search, *, every: bool, coun
     return exit_code(work())
 
 
-def show_letter(servers: str, prefix: str, where: str, *, value: bool, raw: bool) -> int:
+def show_letter(where: Where, position: str, *, value: bool, raw: bool) -> int:
     """Print one letter; the exit code."""
 
     async def work() -> int:
-        found = await letters(servers, TopicNames(prefix), Search(position=_place(where, prefix)))
+        found = await letters(where.kafka, where.names, Search(position=_place(position, where.names)))
         if not found:
-            return _absent(where)
+            return _absent(position)
         ((letter, state),) = [(each.letter, each.state) for each in found]
         if raw:
             sys.stdout.buffer.write(letter.command.value or b"")
@@ -78,8 +81,7 @@ def show_letter(servers: str, prefix: str, where: str, *, value: bool, raw: bool
 
 
 def put_back(
-    servers: str,
-    prefix: str,
+    where: Where,
     search: Search,
     *,
     value: Path | None,
@@ -91,30 +93,30 @@ def put_back(
     """Put the letters back that are meant, and print what became of each; the exit code."""
     if value is not None and search.position is None:
         raise typer.BadParameter("a mended value is for one letter: name its POSITION", param_hint="--value")
-    names, mended = TopicNames(prefix), None if value is None else _bytes_of(value)
+    mended = None if value is None else _bytes_of(value)
 
     async def work() -> int:
-        found = await letters(servers, names, search)
+        found = await letters(where.kafka, where.names, search)
         if search.position is None:
             found = [each for each in found if each.state is State.WAITING][:count]
         if not found:
             return _absent(search.position)
-        plan = [decide(each.letter, each.state, names, park_after=limit, value=mended) for each in found]
+        plan = [decide(each.letter, each.state, where.names, park_after=limit, value=mended) for each in found]
         if dry_run:
             return _told(plan, ("would redrive", "would park"))
-        return await _take(servers, names, plan, yes=yes)
+        return await _take(where, plan, yes=yes)
 
     return exit_code(work())
 
 
-async def _take(servers: str, names: TopicNames, plan: Sequence[Step | Kept], *, yes: bool) -> int:
+async def _take(where: Where, plan: Sequence[Step | Kept], *, yes: bool) -> int:
     steps = [each for each in plan if isinstance(each, Step)]
     if len(steps) > 1 and not yes:
         raise typer.BadParameter(f"{len(steps)} letters: look with --dry-run, then say --yes", param_hint="--yes")
     code = _told([each for each in plan if isinstance(each, Kept)])
     if not steps:
         return code
-    async with contextlib.aclosing(redrive(servers, names, steps)) as done:
+    async with contextlib.aclosing(redrive(where.kafka, where.names, steps)) as done:
         async for taken in done:
             code = max(code, _told(taken))
     return code
@@ -126,13 +128,12 @@ def _told(taken: Sequence[Step | Kept], words: tuple[str, str] = ("redriven", "p
     return Exit.COMMAND if any(isinstance(each, Kept) for each in taken) else Exit.OK
 
 
-def _absent(where: object) -> int:
-    typer.echo("no such letters wait" if where is None else f"no dead letter at {where}", err=True)
-    return Exit.OK if where is None else Exit.COMMAND
+def _absent(position: object) -> int:
+    typer.echo("no such letters wait" if position is None else f"no dead letter at {position}", err=True)
+    return Exit.OK if position is None else Exit.COMMAND
 
 
-def _place(text: str, prefix: str) -> Any:
-    names = TopicNames(prefix)
+def _place(text: str, names: TopicNames) -> Any:
     return position(text, [names.parked, *map(names.dead_letters, CATALOGUE.entities)])
 
 

@@ -92,20 +92,23 @@ def listen(
     patterns: Annotated[
         list[str] | None, typer.Argument(metavar="[PATTERN]…", help="Topics, such as 'copper.lead.*'.")
     ] = None,
-    bootstrap_servers: Servers = "localhost:9092",
+    config: Config = None,
+    bootstrap_servers: Servers = None,
     start: Annotated[str, typer.Option("--from", metavar="latest|earliest", help="Where to begin.")] = "latest",
     count: Annotated[int | None, typer.Option("-n", min=1, help="End after so many records.")] = None,
-    prefix: Prefix = "copper",
+    prefix: Prefix = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Watch events and replies go by; committed records only."""
+    from bridge.cli.reaching import where
     from bridge.cli.talking import watch
 
     if start not in {"latest", "earliest"}:
         raise typer.BadParameter("must be latest or earliest", param_hint="--from")
-    wanted = patterns or [f"{prefix}.*.changes", f"{prefix}.*.replies"]
-    raise typer.Exit(watch(bootstrap_servers, wanted, earliest=start == "earliest", count=count, as_objects=as_json))
+    place = where(config, bootstrap_servers, prefix)
+    wanted = patterns or [f"{place.names.prefix}.*.changes", f"{place.names.prefix}.*.replies"]
+    raise typer.Exit(watch(place, wanted, earliest=start == "earliest", count=count, as_objects=as_json))
 
 
 @app.command()
@@ -114,7 +117,9 @@ def call(
     pairs: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]…", help="id=7 name=Acme address.city=Paris")
     ] = None,
-    bootstrap_servers: Servers = "localhost:9092",
+    *,
+    config: Config = None,
+    bootstrap_servers: Servers = None,
     account: Annotated[str | None, typer.Option(help="Needed when the bridge serves several.")] = None,
     command_id: Annotated[str | None, typer.Option("--id", help="The same id again is carried out once.")] = None,
     timeout: Annotated[str, typer.Option(metavar="DURATION", help="How long to wait.")] = "30s",
@@ -122,15 +127,15 @@ def call(
         str | None, typer.Option(metavar="DURATION|none", help="Not to be begun later. Default: the timeout.")
     ] = None,
     lane: Annotated[str | None, typer.Option(metavar="interactive|bulk", help="What it may hold up.")] = None,
-    *,
-    prefix: Prefix = "copper",
+    prefix: Prefix = None,
     as_json: Annotated[bool, typer.Option("--json", help="The reply on one line.")] = False,
 ) -> None:
     """Send one command and print its reply. Values are JSON or else text; keys with dots nest."""
+    from bridge.cli.reaching import where
     from bridge.cli.talking import Asking, ask
 
-    asking = Asking(account, command_id, timeout, deadline, lane, prefix, as_json)
-    raise typer.Exit(ask(bootstrap_servers, action, pairs or [], asking))
+    asking = Asking(account, command_id, timeout, deadline, lane, as_json)
+    raise typer.Exit(ask(where(config, bootstrap_servers, prefix), action, pairs or [], asking))
 
 
 def main() -> None:

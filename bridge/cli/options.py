@@ -11,13 +11,14 @@ Config = Annotated[
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting: copper.timeout=10s.")]
 Servers = Annotated[
-    str,
+    str | None,
     typer.Option(
         "-b",
         "--bootstrap-servers",
-        envvar="BRIDGE_KAFKA__BOOTSTRAP_SERVERS",
         metavar="HOST:PORT",
-        help="Where Kafka is.",
+        help="Where Kafka is; else as in the settings, or localhost:9092.",
     ),
 ]
-Prefix = Annotated[str, typer.Option(envvar="BRIDGE_TOPICS__PREFIX", help="First part of the topics' names.")]
+Prefix = Annotated[
+    str | None, typer.Option(help="First part of the topics' names; else as in the settings, or copper.")
+]

@@ -12,26 +12,26 @@ import typer
 from bridge.cli.arguments import action, lane, members, nested, seconds
 from bridge.cli.exits import Exit, exit_code
 from bridge.cli.lines import as_json, as_line
+from bridge.cli.reaching import Where
 from bridge.client.calling import calling, id_for
 from bridge.client.listening import listen
 from bridge.contract.records import Incoming
 from bridge.contract.replies import Status
-from bridge.contract.topics import TopicNames
 
 _EXITS = {Status.SUCCEEDED: Exit.OK, Status.EXPIRED: Exit.EXPIRED, Status.UNKNOWN: Exit.UNKNOWN}
 
 
-def watch(servers: str, patterns: Sequence[str], *, earliest: bool, count: int | None, as_objects: bool) -> int:
+def watch(where: Where, patterns: Sequence[str], *, earliest: bool, count: int | None, as_objects: bool) -> int:
     """Print what passes; the exit code."""
-    return exit_code(_watch(servers, patterns, earliest=earliest, count=count, as_objects=as_objects))
+    return exit_code(_watch(where, patterns, earliest=earliest, count=count, as_objects=as_objects))
 
 
-async def _watch(servers: str, patterns: Sequence[str], *, earliest: bool, count: int | None, as_objects: bool) -> int:
+async def _watch(where: Where, patterns: Sequence[str], *, earliest: bool, count: int | None, as_objects: bool) -> int:
     def ready(topics: Sequence[str]) -> None:
         typer.echo(f"listening to {', '.join(patterns)}: {len(topics)} topics", err=True)
 
     seen = 0
-    async with contextlib.aclosing(listen(servers, patterns, earliest=earliest, ready=ready)) as records:
+    async with contextlib.aclosing(listen(where.kafka, patterns, earliest=earliest, ready=ready)) as records:
         async for record in records:
             typer.echo(as_json(record) if as_objects else as_line(record))
             seen += 1
@@ -49,12 +49,11 @@ class Asking:
     timeout: str = "30s"
     deadline: str | None = None
     lane: str | None = None
-    prefix: str = "copper"
     one_line: bool = False
     """The reply as one line of JSON."""
 
 
-def ask(servers: str, name: str, pairs: Sequence[str], asking: Asking) -> int:
+def ask(where: Where, name: str, pairs: Sequence[str], asking: Asking) -> int:
     """Send a command and print its reply; the exit code."""
     row, within_s = action(name), seconds(asking.timeout)
     after_s = None if asking.deadline == "none" else seconds(asking.deadline or asking.timeout)
@@ -67,7 +66,7 @@ def ask(servers: str, name: str, pairs: Sequence[str], asking: Asking) -> int:
     }
 
     async def work() -> int:
-        async with calling(servers, TopicNames(asking.prefix), [row.entity]) as caller:
+        async with calling(where.kafka, where.names, [row.entity]) as caller:
             reply = await caller.ask(row.entity, row.name, within_s=within_s, **said)
         if reply is not None:
             return _told(reply, one_line=asking.one_line)

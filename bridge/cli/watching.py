@@ -14,28 +14,28 @@ from bridge.cli.arguments import followed, moment, seconds
 from bridge.cli.exits import Exit, exit_code
 from bridge.cli.hearing import SNAPSHOT, Hold, holds, running
 from bridge.cli.lines import of_watermark, utc
+from bridge.cli.reaching import Where
 from bridge.cli.screen import Screen, screen
 from bridge.client.notifications import following, history
 from bridge.client.waiting import Waited, wait_complete
 from bridge.contract.catalogue import CATALOGUE
-from bridge.contract.topics import TopicNames
 
 
-def watch_snapshots(servers: str, prefix: str, account: str | None) -> int:
+def watch_snapshots(where: Where, account: str | None) -> int:
     """Show the snapshots that are being taken until they are done; the exit code."""
     with screen(Console(stderr=True)) as shown:
-        return exit_code(_watch_snapshots(servers, TopicNames(prefix), account, shown))
+        return exit_code(_watch_snapshots(where, account, shown))
 
 
-async def _watch_snapshots(servers: str, names: TopicNames, account: str | None, shown: Screen) -> int:
-    told, since = await history(servers, names)
+async def _watch_snapshots(where: Where, account: str | None, shown: Screen) -> int:
+    told, since = await history(where.kafka, where.names)
     taken = {which: said for which, said in running(told).items() if account in {None, said.account}}
     if not taken:
         typer.echo("no snapshot is being taken", err=True)
         return Exit.OK
     for said in taken.values():
         shown.show(said)
-    async with contextlib.aclosing(following(servers, since)) as news:
+    async with contextlib.aclosing(following(where.kafka, since)) as news:
         async for said in news:
             if account in {None, said.account} and said.told in SNAPSHOT:
                 shown.show(said)
@@ -45,11 +45,11 @@ async def _watch_snapshots(servers: str, names: TopicNames, account: str | None,
     return Exit.OK
 
 
-def wait_for(servers: str, prefix: str, account: str, entities: Sequence[str], *, to: str, timeout: str) -> int:
+def wait_for(where: Where, account: str, entities: Sequence[str], *, to: str, timeout: str) -> int:
     """Wait for watermarks and print them; the exit code."""
     wanted = list(map(followed, entities)) or CATALOGUE.followed
     until, within_s = moment(to, time.time()), seconds(timeout)
-    work = wait_complete(servers, TopicNames(prefix), account, wanted, until, within_s)
+    work = wait_complete(where.kafka, where.names, account, wanted, until, within_s)
     return exit_code(_wait(work, wanted, until))
 
 
@@ -66,13 +66,13 @@ async def _wait(work: Coroutine[None, None, Waited], wanted: Sequence[str], unti
     return Exit.NO_REPLY
 
 
-def list_holds(servers: str, prefix: str, *, as_objects: bool) -> int:
+def list_holds(where: Where, *, as_objects: bool) -> int:
     """Print whose deletes are held back; the exit code."""
-    return exit_code(_list_holds(servers, TopicNames(prefix), as_objects=as_objects))
+    return exit_code(_list_holds(where, as_objects=as_objects))
 
 
-async def _list_holds(servers: str, names: TopicNames, *, as_objects: bool) -> int:
-    told, _ = await history(servers, names)
+async def _list_holds(where: Where, *, as_objects: bool) -> int:
+    told, _ = await history(where.kafka, where.names)
     held = holds(told)
     if as_objects:
         for hold in held:

@@ -1,5 +1,6 @@
 """What Python programs import to command, and to wait: `from bridge.client import CopperCommands`."""
 
+from bridge.access import Access
 from bridge.client.commands import Copper, CopperCommands
 from bridge.client.connecting import KafkaTrouble
 from bridge.client.entities import Record
@@ -12,13 +13,16 @@ from bridge.client.outcomes import (
     OutcomeUnknown,
 )
 from bridge.client.waiting import Waited, wait_complete
+from bridge.settings import KafkaSecurity
 
 __all__ = [
+    "Access",
     "CommandExpired",
     "CommandFailed",
     "CommandTrouble",
     "Copper",
     "CopperCommands",
+    "KafkaSecurity",
     "KafkaTrouble",
     "NoReply",
     "NotUnderstood",

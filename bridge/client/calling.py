@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from bridge.client.connecting import (
     STOP_SECONDS,
+    Kafka,
     KafkaTrouble,
     consumer,
     incoming,
@@ -42,8 +43,8 @@ def id_for(row: Action, given: str | None) -> str | None:
 class Caller:
     """Says commands and gives their replies. Made by `calling`, which has `hear` run beside it."""
 
-    def __init__(self, bootstrap_servers: str, names: TopicNames, mouth: AIOKafkaProducer) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, kafka: Kafka, names: TopicNames, mouth: AIOKafkaProducer) -> None:
+        self._kafka = kafka
         self._names = names
         self._mouth = mouth
         self._waiting: dict[bytes, asyncio.Future[Incoming | KafkaTrouble]] = {}
@@ -74,7 +75,7 @@ class Caller:
         except MessageSizeTooLargeError:
             raise ValueError(f"{entity}.{action}: larger than a Kafka record may be; nothing was sent") from None
         except KafkaError as error:
-            raise trouble(self._servers, error) from error
+            raise await trouble(self._kafka, error) from error
         finally:
             del self._waiting[correlation]
         if isinstance(said, KafkaTrouble):
@@ -87,7 +88,7 @@ class Caller:
             async for record in ears:
                 self._hand_out(incoming(record))
         except KafkaError as error:
-            self.end(trouble(self._servers, error))
+            self.end(await trouble(self._kafka, error))
 
     def _hand_out(self, record: Incoming) -> None:
         waiting = self._waiting.get(record.header(_CORRELATION) or b"")
@@ -103,17 +104,17 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(bootstrap_servers: str, names: TopicNames, entities: Collection[str]) -> AsyncGenerator[Caller]:
+async def calling(kafka: Kafka, names: TopicNames, entities: Collection[str]) -> AsyncGenerator[Caller]:
     """A caller for commands to these entities. Raises `KafkaTrouble`.
 
     When the block is left, calls that are still under way end with `KafkaTrouble`.
     """
     commands, replies = map(names.commands, entities), [names.replies(entity) for entity in entities]
-    known = await places(bootstrap_servers, *commands, *replies)
+    known = await places(kafka, *commands, *replies)
     heard = [place for topic in replies for place in known[topic]]
-    async with consumer(bootstrap_servers) as ears, producer(bootstrap_servers) as mouth:
+    async with consumer(kafka) as ears, producer(kafka) as mouth:
         read_from(ears, await ears.end_offsets(heard))  # before anything is said, so nothing is missed
-        caller = Caller(bootstrap_servers, names, mouth)
+        caller = Caller(kafka, names, mouth)
         hearing = asyncio.create_task(caller.hear(ears))
         try:
             yield caller

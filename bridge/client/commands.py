@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal, TypedDict, Unpack
 
+from bridge.access import Access
 from bridge.client.calling import Caller, calling, id_for
 from bridge.client.connecting import KafkaTrouble
 from bridge.client.entities import Activities, Leads, Members, People, Records
@@ -18,6 +19,7 @@ from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.records import Incoming
 from bridge.contract.replies import Reply, read_reply
 from bridge.contract.topics import TopicNames
+from bridge.settings import KafkaSecurity
 
 Lane = Literal["interactive", "bulk"]
 Deadline = float | Literal["timeout"] | None
@@ -118,17 +120,25 @@ def _row(entity: str, action: str) -> Action:
 class CopperCommands:
     """Opens the way to a bridge: `async with CopperCommands("kafka:9092", account="acme") as copper: …`.
 
+    `security` is what the Kafka asks for: `KafkaSecurity(security_protocol="SSL", …)`, the settings of a bridge.
     Entering raises `KafkaTrouble`; leaving ends calls under way with `NoReply`.
     """
 
-    def __init__(self, bootstrap_servers: str, *, prefix: str = "copper", **manners: Unpack[Manners]) -> None:
-        self._servers = bootstrap_servers
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *,
+        prefix: str = "copper",
+        security: KafkaSecurity | None = None,
+        **manners: Unpack[Manners],
+    ) -> None:
+        self._kafka = Access(bootstrap_servers, security or KafkaSecurity())
         self._names = TopicNames(prefix)
         self._manner = Manner(**manners)
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Copper:
-        caller = await self._open.enter_async_context(calling(self._servers, self._names, CATALOGUE.entities))
+        caller = await self._open.enter_async_context(calling(self._kafka, self._names, CATALOGUE.entities))
         return Copper(caller, self._manner)
 
     async def __aexit__(

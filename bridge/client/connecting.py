@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from bridge.access import Access, denied
 from bridge.contract.records import Incoming, Position
 
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it complains of is told once, as `KafkaTrouble`
@@ -19,6 +20,8 @@ logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it complains of
 
 STOP_SECONDS = 3.0
 LOOK_MS = 1000
+Kafka = str | Access
+"""`host:port`, several with commas, or that and the way in."""
 
 
 class KafkaTrouble(Exception):
@@ -26,30 +29,27 @@ class KafkaTrouble(Exception):
 
 
 @asynccontextmanager
-async def consumer(bootstrap_servers: str) -> AsyncGenerator[AIOKafkaConsumer]:
+async def consumer(kafka: Kafka) -> AsyncGenerator[AIOKafkaConsumer]:
     """A consumer without a group, which sees committed records only. Raises `KafkaTrouble`, also from the block."""
-    client = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
-        isolation_level="read_committed",
-    )
+    client = AIOKafkaConsumer(**way(kafka).arguments, isolation_level="read_committed")
     try:
         await client.start()
         yield client
     except KafkaError as error:
-        raise trouble(bootstrap_servers, error) from error
+        raise await trouble(kafka, error) from error
     finally:
         await _let_go(client)
 
 
 @asynccontextmanager
-async def producer(bootstrap_servers: str) -> AsyncGenerator[AIOKafkaProducer]:
+async def producer(kafka: Kafka) -> AsyncGenerator[AIOKafkaProducer]:
     """A producer that waits for all in-sync replicas. Raises `KafkaTrouble`, also from the block."""
-    client = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all")
+    client = AIOKafkaProducer(**way(kafka).arguments, acks="all")
     try:
         await client.start()
         yield client
     except KafkaError as error:
-        raise trouble(bootstrap_servers, error) from error
+        raise await trouble(kafka, error) from error
     finally:
         await _let_go(client)
 
@@ -59,20 +59,28 @@ async def _let_go(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     await asyncio.wait([asyncio.ensure_future(client.stop())], timeout=STOP_SECONDS)
 
 
-def trouble(bootstrap_servers: str, error: KafkaError) -> KafkaTrouble:
-    """What can be said of an error of the client library."""
-    return KafkaTrouble(f"Kafka at {bootstrap_servers} cannot be used: {type(error).__name__}")
+def way(kafka: Kafka) -> Access:
+    """How this Kafka is reached."""
+    return kafka if isinstance(kafka, Access) else Access(kafka)
+
+
+async def trouble(kafka: Kafka, error: KafkaError) -> KafkaTrouble:
+    """What can be said of an error of the client library; for a lost connection one more is tried."""
+    access, what = way(kafka), denied(error)
+    if what is None and (obstacle := await access.obstacle()) is not None:
+        return KafkaTrouble(f"Kafka cannot be used: {obstacle}")
+    return KafkaTrouble(f"Kafka at {access.bootstrap_servers} cannot be used: {what or type(error).__name__}")
 
 
 @asynccontextmanager
-async def directory(bootstrap_servers: str) -> AsyncGenerator[AIOKafkaAdminClient]:
+async def directory(kafka: Kafka) -> AsyncGenerator[AIOKafkaAdminClient]:
     """For `partitions`: a consumer knows only the partitions of topics that it reads already."""
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    client = AIOKafkaAdminClient(**way(kafka).arguments)
     try:
         await client.start()
         yield client
     except KafkaError as error:
-        raise trouble(bootstrap_servers, error) from error
+        raise await trouble(kafka, error) from error
     finally:
         await client.close()
 
@@ -85,13 +93,16 @@ async def partitions(client: AIOKafkaAdminClient) -> dict[str, set[TopicPartitio
     }
 
 
-async def places(bootstrap_servers: str, *topics: str) -> dict[str, set[TopicPartition]]:
+async def places(kafka: Kafka, *topics: str) -> dict[str, set[TopicPartition]]:
     """The partitions of topics that must be there. Raises `KafkaTrouble`, also when one is not."""
-    async with directory(bootstrap_servers) as client:
+    async with directory(kafka) as client:
         known = await partitions(client)
     missing = [topic for topic in topics if topic not in known]
     if missing:
-        raise KafkaTrouble(f"no topic {' and no '.join(missing)}; does a bridge run on this Kafka, with this prefix?")
+        raise KafkaTrouble(
+            f"no topic {' and no '.join(missing)}, or none this user may see; "
+            "does a bridge run on this Kafka, with this prefix?"
+        )
     return {topic: known[topic] for topic in topics}
 
 

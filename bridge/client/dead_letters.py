@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from bridge.client.connecting import KafkaTrouble, consumer, places, read_from, read_to
+from bridge.client.connecting import Kafka, KafkaTrouble, consumer, places, read_from, read_to, trouble, way
 from bridge.client.notifications import history
 from bridge.contract.announcements import announcement_record
 from bridge.contract.catalogue import CATALOGUE
@@ -35,10 +35,10 @@ class Found:
     state: State
 
 
-async def letters(bootstrap_servers: str, names: TopicNames, search: Search) -> list[Found]:
+async def letters(kafka: Kafka, names: TopicNames, search: Search) -> list[Found]:
     """The letters that are meant, oldest first. Raises `KafkaTrouble`."""
-    known = await places(bootstrap_servers, *_topics(names, search))
-    async with consumer(bootstrap_servers) as client:
+    known = await places(kafka, *_topics(names, search))
+    async with consumer(kafka) as client:
         found = {place for each in known.values() for place in each}
         begins, ends = await client.beginning_offsets(found), await client.end_offsets(found)
         if search.position is not None:
@@ -46,21 +46,19 @@ async def letters(bootstrap_servers: str, names: TopicNames, search: Search) -> 
         read_from(client, begins)
         read = [read_letter(record, names) async for record in read_to(client, ends)]
     wanted = [letter for letter in read if letter is not None and search.wants(letter)]
-    become = await _become(bootstrap_servers, names)
+    become = await _become(kafka, names)
     listed = [Found(letter, become.get(str(letter.position), State.WAITING)) for letter in wanted]
     return sorted(listed, key=lambda each: each.letter.record.timestamp_ms)
 
 
-async def redrive(
-    bootstrap_servers: str, names: TopicNames, steps: Sequence[Step]
-) -> AsyncGenerator[Sequence[Step | Kept]]:
+async def redrive(kafka: Kafka, names: TopicNames, steps: Sequence[Step]) -> AsyncGenerator[Sequence[Step | Kept]]:
     """Take the steps, and tell of them; gives what has been done, as it is committed. Raises `KafkaTrouble`.
 
     Only one at a time: whoever begins ends the transaction of whoever was before, and then looks what was done.
     """
-    await places(bootstrap_servers, names.parked, *{step.record.topic for step in steps})
-    async with _alone(bootstrap_servers, names) as client:
-        become = await _become(bootstrap_servers, names)
+    await places(kafka, names.parked, *{step.record.topic for step in steps})
+    async with _alone(kafka, names) as client:
+        become = await _become(kafka, names)
         for start in range(0, len(steps), AT_ONCE):
             taken = [_unless_done(step, become) for step in steps[start : start + AT_ONCE]]
             async with client.transaction():
@@ -89,8 +87,8 @@ def _only(
     )
 
 
-async def _become(bootstrap_servers: str, names: TopicNames) -> Mapping[str, State]:
-    told, _ = await history(bootstrap_servers, names)
+async def _become(kafka: Kafka, names: TopicNames) -> Mapping[str, State]:
+    told, _ = await history(kafka, names)
     return states({str(said.data.get("letter")): said.told for said in told})
 
 
@@ -116,9 +114,9 @@ async def _send(client: AIOKafkaProducer, record: Outgoing) -> "asyncio.Future[o
 
 
 @asynccontextmanager
-async def _alone(bootstrap_servers: str, names: TopicNames) -> AsyncGenerator[AIOKafkaProducer]:
+async def _alone(kafka: Kafka, names: TopicNames) -> AsyncGenerator[AIOKafkaProducer]:
     client = AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers,
+        **way(kafka).arguments,
         transactional_id=f"{names.prefix}.redrive",
         max_request_size=LARGEST_REQUEST,
     )
@@ -128,6 +126,6 @@ async def _alone(bootstrap_servers: str, names: TopicNames) -> AsyncGenerator[AI
     except ProducerFenced as error:
         raise KafkaTrouble("another redrive has begun; what this one has not told of is as it was") from error
     except KafkaError as error:
-        raise KafkaTrouble(f"Kafka at {bootstrap_servers} cannot be used: {type(error).__name__}") from error
+        raise await trouble(kafka, error) from error
     finally:
         await client.stop()

@@ -10,21 +10,21 @@ from fnmatch import fnmatchcase
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from bridge.client.connecting import consumer, directory, incoming, partitions
+from bridge.client.connecting import Kafka, consumer, directory, incoming, partitions
 from bridge.contract.records import Incoming
 
 _NEW_TOPICS_EVERY_S = 1.0
 
 
 async def listen(
-    bootstrap_servers: str, patterns: Sequence[str], *, earliest: bool, ready: Callable[[Sequence[str]], None]
+    kafka: Kafka, patterns: Sequence[str], *, earliest: bool, ready: Callable[[Sequence[str]], None]
 ) -> AsyncGenerator[Incoming]:
     """Every record of every topic that matches one of `patterns` (`copper.*.changes`), for ever.
 
     `ready` is told the topics once the starting points are fixed: what is committed later will be seen. A topic that is
     made later is listened to from its beginning. Raises `KafkaTrouble`.
     """
-    async with directory(bootstrap_servers) as topics, consumer(bootstrap_servers) as client:
+    async with directory(kafka) as topics, consumer(kafka) as client:
         await _follow(client, await _matching(topics, patterns), earliest=earliest)
         ready(sorted({partition.topic for partition in client.assignment()}))
         clock = asyncio.get_running_loop().time

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 
 from aiokafka import TopicPartition
 
-from bridge.client.connecting import consumer, incoming, places, producer, read_from, read_to
+from bridge.client.connecting import Kafka, consumer, incoming, places, producer, read_from, read_to
 from bridge.contract.announcements import Announcement, read_announcement
 from bridge.contract.control import Control, control_record
 from bridge.contract.sharding import shard_of
@@ -18,37 +18,37 @@ Since = Mapping[TopicPartition, int]
 """The offsets to go on from: opaque to callers."""
 
 
-async def history(bootstrap_servers: str, names: TopicNames) -> tuple[list[Announcement], Since]:
+async def history(kafka: Kafka, names: TopicNames) -> tuple[list[Announcement], Since]:
     """All that the notifications topic holds (30 days unless it was given another retention), oldest first.
 
     With it where `following` goes on. Raises `KafkaTrouble`.
     """
-    found = (await places(bootstrap_servers, names.notifications))[names.notifications]
-    async with consumer(bootstrap_servers) as client:
+    found = (await places(kafka, names.notifications))[names.notifications]
+    async with consumer(kafka) as client:
         ends: Since = await client.end_offsets(found)
         read_from(client, await client.beginning_offsets(found))
         told = [said async for record in read_to(client, ends) if (said := read_announcement(record)) is not None]
     return sorted(told, key=lambda said: said.at_ms), ends  # stable: one account's stay in their partition's order
 
 
-async def following(bootstrap_servers: str, since: Since) -> AsyncGenerator[Announcement]:
+async def following(kafka: Kafka, since: Since) -> AsyncGenerator[Announcement]:
     """What is told from there on, for ever. Raises `KafkaTrouble`."""
-    async with consumer(bootstrap_servers) as client:
+    async with consumer(kafka) as client:
         read_from(client, since)
         async for record in client:
             if (said := read_announcement(incoming(record))) is not None:
                 yield said
 
 
-async def ask(bootstrap_servers: str, names: TopicNames, control: Control) -> AsyncGenerator[Announcement]:
+async def ask(kafka: Kafka, names: TopicNames, control: Control) -> AsyncGenerator[Announcement]:
     """Write a control message and give what is told under its id, for ever: the caller knows when it is over.
 
     Raises `KafkaTrouble`.
     """
-    found = await places(bootstrap_servers, names.control, names.notifications)
+    found = await places(kafka, names.control, names.notifications)
     partitions = len(found[names.control])
     place = TopicPartition(names.notifications, shard_of(control.account, partitions))
-    async with consumer(bootstrap_servers) as ears, producer(bootstrap_servers) as mouth:
+    async with consumer(kafka) as ears, producer(kafka) as mouth:
         read_from(ears, await ears.end_offsets([place]))  # before anything is said, so nothing is missed
         record = control_record(control, names, partitions)
         await mouth.send_and_wait(record.topic, record.value, key=record.key, partition=record.partition)

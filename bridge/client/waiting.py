@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bridge.client.connecting import consumer, incoming, places, read_from
+from bridge.client.connecting import Kafka, consumer, incoming, places, read_from
 from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
 from bridge.contract.watermarks import Watermark, read_watermark
@@ -28,7 +28,7 @@ class Waited:
 
 
 async def wait_complete(
-    bootstrap_servers: str, names: TopicNames, account: str, entities: Collection[str], to: float, within_s: float
+    kafka: Kafka, names: TopicNames, account: str, entities: Collection[str], to: float, within_s: float
 ) -> Waited:
     """Wait until the watermarks of all `entities` say that they are complete to `to`, for at most `within_s` seconds.
 
@@ -40,9 +40,9 @@ async def wait_complete(
     wanted = frozenset(entities)
     try:
         async with asyncio.timeout(within_s):
-            found = (await places(bootstrap_servers, names.watermarks))[names.watermarks]
+            found = (await places(kafka, names.watermarks))[names.watermarks]
             place = TopicPartition(names.watermarks, shard_of(account, len(found)))
-            async with consumer(bootstrap_servers) as client:
+            async with consumer(kafka) as client:
                 read_from(client, {place: await _start(client, place, to)})
                 while not _complete(seen, wanted, to):
                     mark = read_watermark(incoming(await client.getone()))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bridge.contract.records import Incoming
-from bridge.kafka.connection import Connection, heed_cancellation, let_go
+from bridge.kafka.connection import Connection, denials_named, heed_cancellation, let_go
 from bridge.kafka.records import incoming
 from bridge.kafka.watermarks import Watermarks
 from bridge.policy.sessions import Ending, SessionEnded
@@ -59,7 +59,8 @@ class Changelog:
             consumer.assign(wanted)
             for tp in wanted:
                 consumer.seek(tp, since.get(tp.topic, 0))
-            return await self._read(consumer, wanted, until, learn)
+            with denials_named("read"):
+                return await self._read(consumer, wanted, until, learn)
         finally:
             await let_go(consumer)
 

@@ -6,16 +6,18 @@ topics or shards.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.helpers import create_ssl_context
+from aiokafka.errors import KafkaError
 from aiokafka.producer import sender
 
 import bridge.kafka.lenient  # noqa: F401 - for its effect on every consumer
+from bridge.access import Access, denied
 from bridge.kafka.abandoning import abandon
+from bridge.policy.sessions import Ending, SessionEnded
 from bridge.settings import KafkaSettings
 
 RETRY_BACKOFF_MS = 100
@@ -43,13 +45,17 @@ class Stoppable(Protocol):
 class Connection:
     """The one place that turns settings into Kafka clients. Holds no connection itself."""
 
-    def __init__(self, settings: KafkaSettings, client_id: str) -> None:
+    def __init__(
+        self, settings: KafkaSettings, client_id: str, *, troubled: Callable[[str], None] = lambda _why: None
+    ) -> None:
+        """`troubled` is told, in words, why Kafka cannot be used while the bridge runs."""
+        self._access = Access(settings.bootstrap_servers, settings)
+        self._troubled = troubled
         self._common = {
-            "bootstrap_servers": settings.bootstrap_servers,
+            **self._access.arguments,
             "client_id": client_id,
             "request_timeout_ms": int(settings.request_timeout.total_seconds() * 1000),
             "retry_backoff_ms": RETRY_BACKOFF_MS,
-            **_security(settings),
         }
         self.request_seconds = settings.request_timeout.total_seconds()
         self._transaction_timeout_ms = int(settings.transaction_timeout.total_seconds() * 1000)
@@ -91,6 +97,26 @@ class Connection:
         finally:
             await client.close()
 
+    async def why(self, problem: BaseException, doing: str = "use") -> str:
+        """What an error of a client means, in words; for a lost connection one more is tried."""
+        return denied(problem, doing) or await self._access.obstacle() or type(problem).__name__
+
+    async def tell(self, problem: BaseException, doing: str = "use") -> None:
+        """Have it told why a client has to be replaced."""
+        self._troubled(await self.why(problem, doing))
+
+
+@contextlib.contextmanager
+def denials_named(doing: str = "use") -> Iterator[None]:
+    """In a shard session: what an authorizer denies ends it with the name of what is denied."""
+    try:
+        yield
+    except KafkaError as problem:
+        what = denied(problem, doing)
+        if what is None:
+            raise
+        raise SessionEnded(Ending.BROKEN, what) from problem
+
 
 def heed_cancellation() -> None:
     """Raise the cancellation that was asked of this task, in case a library has swallowed it.
@@ -110,7 +136,7 @@ async def let_go(client: Stoppable) -> None:
     done. Then the tasks and sockets are ended one by one, which loses nothing: whatever was not committed is not going
     to be.
     """
-    _retrieve(client)
+    broken_by(client)
     stopping = asyncio.ensure_future(client.stop())
     await asyncio.wait([stopping], timeout=LET_GO_SECONDS)
     if stopping.done() and not stopping.cancelled() and stopping.exception() is None:
@@ -119,21 +145,13 @@ async def let_go(client: Stoppable) -> None:
     await abandon(client)
 
 
-def _retrieve(client: Stoppable) -> None:
-    """A failed transaction's outcome lies in a future that nobody awaits; asyncio would complain of it much later."""
+def broken_by(client: object) -> BaseException | None:
+    """What broke a producer's transaction first, if anything did: what is raised is what came of it.
+
+    It lies in a future that nobody awaits; asyncio would complain of it much later if it were not asked for.
+    """
     waiter = getattr(getattr(client, "_txn_manager", None), "_transaction_waiter", None)
     if waiter is not None and waiter.done() and not waiter.cancelled():
-        waiter.exception()
-
-
-def _security(settings: KafkaSettings) -> dict[str, Any]:
-    wanted: dict[str, Any] = {"security_protocol": settings.security_protocol}
-    if settings.security_protocol in ("SSL", "SASL_SSL"):
-        wanted["ssl_context"] = create_ssl_context(
-            cafile=settings.ssl_cafile, certfile=settings.ssl_certfile, keyfile=settings.ssl_keyfile
-        )
-    if settings.sasl_mechanism is not None:
-        wanted["sasl_mechanism"] = settings.sasl_mechanism
-        wanted["sasl_plain_username"] = settings.username
-        wanted["sasl_plain_password"] = settings.password.get_secret_value() if settings.password else None
-    return wanted
+        problem: BaseException | None = waiter.exception()
+        return problem
+    return None

@@ -86,9 +86,9 @@ class Intake:
         while True:
             try:
                 await self._read()
-            except (KafkaError, TimeoutError):
+            except (KafkaError, TimeoutError) as problem:
                 heed_cancellation()
-                await asyncio.sleep(REBUILD_SECONDS)
+                await asyncio.gather(asyncio.sleep(REBUILD_SECONDS), self._connection.tell(problem, "read"))
 
     def _start(self, tp: TopicPartition) -> None:
         if self._consumer is not None:

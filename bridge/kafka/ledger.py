@@ -26,8 +26,9 @@ from typing import Any, Protocol, TypeVar
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
+from bridge.access import denied
 from bridge.contract.records import Outgoing
-from bridge.kafka.connection import RETRY_BACKOFF_MS, Connection, heed_cancellation, let_go
+from bridge.kafka.connection import RETRY_BACKOFF_MS, Connection, broken_by, denials_named, heed_cancellation, let_go
 from bridge.kafka.sending import send
 from bridge.policy.sessions import Ending, RecordTooLarge, SessionEnded
 
@@ -141,8 +142,9 @@ class Ledger:
         """Fence every predecessor: from here on nothing of theirs can commit, and all they committed is visible."""
         producer = self._connection.transactional_producer(self._transactional_id)
         try:
-            async with asyncio.timeout(self._connection.request_seconds * 3):
-                await producer.start()
+            with denials_named():
+                async with asyncio.timeout(self._connection.request_seconds * 3):
+                    await producer.start()
         except BaseException:
             await let_go(producer)
             raise
@@ -242,10 +244,13 @@ class Ledger:
             raise SessionEnded(Ending.BROKEN, "the session was never opened")
         started = time.monotonic()
         async with asyncio.timeout(self._connection.request_seconds * 1.5):
-            await producer.begin_transaction()
-            ends = await send(producer, records, self._shard)
-            committing = time.monotonic()
-            await producer.commit_transaction()
+            try:
+                await producer.begin_transaction()
+                ends = await send(producer, records, self._shard)
+                committing = time.monotonic()
+                await producer.commit_transaction()
+            except KafkaError as problem:
+                raise broken_by(producer) or problem from None
         now = time.monotonic()
         self._observe("committed", now - started)
         return ends, now - committing >= self._doubt_seconds
@@ -270,6 +275,8 @@ def _ending(problem: BaseException) -> SessionEnded:
         return problem
     if isinstance(problem, ProducerFenced):
         return SessionEnded(Ending.FENCED, "another producer of this transactional id has started")
+    if (what := denied(problem, "write")) is not None:
+        return SessionEnded(Ending.BROKEN, what)
     if isinstance(problem, (KafkaError, TimeoutError, AssertionError)):
         # aiokafka's own state checks are assertions; after a fence or a time-out they are what commit and abort raise
         return SessionEnded(Ending.IN_DOUBT, f"a commit failed with {type(problem).__name__}")

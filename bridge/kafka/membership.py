@@ -79,10 +79,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
             while True:
                 try:
                     await self._stay()
-                except (KafkaError, TimeoutError):
+                except (KafkaError, TimeoutError) as problem:
                     heed_cancellation()
                     self._lose()
-                    await asyncio.sleep(REBUILD_SECONDS)
+                    await asyncio.gather(asyncio.sleep(REBUILD_SECONDS), self._connection.tell(problem))
         finally:
             self._lose()
 

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
+from bridge.access import ACLS, denied
 from bridge.contract.topics import TopicSpec
 from bridge.kafka.connection import Connection
 from bridge.policy.topics import Difference, Found, Missing, Setting, differences, line
@@ -31,7 +32,7 @@ class TopicsUnfit(Exception):
 
 
 class KafkaUnreachable(Exception):
-    """No broker answers, or none as it should; the text is the class of the problem."""
+    """No broker answers, or none as it should; the text says why, as far as that is known."""
 
 
 async def ensure(
@@ -93,7 +94,7 @@ async def administering(connection: Connection) -> AsyncIterator[AIOKafkaAdminCl
         async with connection.admin() as admin:
             yield admin
     except (KafkaError, TimeoutError) as problem:
-        raise KafkaUnreachable(type(problem).__name__) from problem
+        raise KafkaUnreachable(await connection.why(problem)) from problem
 
 
 async def cluster_id(connection: Connection) -> str:
@@ -164,15 +165,20 @@ async def _alter(admin: AIOKafkaAdminClient, settings: Sequence[Setting]) -> Non
     wanted = [ConfigResource(ConfigResourceType.TOPIC, topic, configs=config) for topic, config in configs.items()]
     rows = [row for answer in await admin.alter_configs(wanted) for row in answer.resources]
     if refused := [row for row in rows if row[0]]:
-        raise TopicsUnfit("\n".join(f"{row[3]}: could not be altered: {_reason(row[0], row[1])}" for row in refused))
+        raise TopicsUnfit(
+            "\n".join(f"{row[3]}: could not be altered: {_reason(row[0], row[1], 'AlterConfigs')}" for row in refused)
+        )
 
 
 def _refusal(name: str, code: int, message: str | None = None, *_: Any) -> str:
-    return f"{name}: could not be created: {_reason(code, message)}"
+    return f"{name}: could not be created: {_reason(code, message, 'Create')}"
 
 
-def _reason(code: int, message: str | None) -> str:
-    return f"{for_code(code).__name__}. {message or ''}".rstrip()
+def _reason(code: int, message: str | None, operation: str) -> str:
+    error = for_code(code)
+    if denied(error()):
+        return f"Kafka does not let this user {operation}; {ACLS}"
+    return f"{error.__name__}. {message or ''}".rstrip()
 
 
 async def _appeared(admin: AIOKafkaAdminClient, names: Sequence[str], seconds: float) -> None:
@@ -184,7 +190,7 @@ async def _appeared(admin: AIOKafkaAdminClient, names: Sequence[str], seconds: f
                 there = await find(admin, names)
     except TimeoutError:
         hidden = ", ".join(sorted(set(names) - there.keys()))
-        raise KafkaUnreachable(f"{hidden}: there, but not to be seen; may this user describe it?") from None
+        raise KafkaUnreachable(f"{hidden}: there, but not to be seen; may this user describe it? {ACLS}") from None
 
 
 async def _took(admin: AIOKafkaAdminClient, settings: Sequence[Setting], seconds: float) -> None:
@@ -203,7 +209,9 @@ async def _entries(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str
     answers: list[Any] = await admin.describe_configs(resources)
     rows = [row for answer in answers for row in answer.resources if row[0] != UNKNOWN_TOPIC]
     if refused := [row for row in rows if row[0]]:
-        raise TopicsUnfit(
-            "\n".join(f"{row[3]}: its settings cannot be read: {_reason(row[0], row[1])}" for row in refused)
-        )
+        raise TopicsUnfit("\n".join(f"{row[3]}: its settings cannot be read: {_unread(row)}" for row in refused))
     return {row[3]: row[4] for row in rows}
+
+
+def _unread(row: Any) -> str:
+    return _reason(row[0], row[1], "DescribeConfigs")

@@ -13,7 +13,8 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from bridge.kafka.connection import Connection, let_go
+from bridge.kafka.connection import Connection, denials_named, let_go
+from bridge.policy.sessions import SessionEnded
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,23 @@ class Watermarks:
         """The marks of every partition. Raises what the clients raise; broken clients are replaced at the next call."""
         async with self._turn:
             try:
-                async with asyncio.timeout(self._connection.request_seconds * 2):
-                    committed, everything = await self._started()
-                    begins, stable, high = await asyncio.gather(
-                        everything.beginning_offsets(partitions),
-                        committed.end_offsets(partitions),
-                        everything.end_offsets(partitions),
-                    )
-            except (KafkaError, TimeoutError):
+                with denials_named("read"):
+                    begins, stable, high = await self._asked(partitions)
+            except (KafkaError, TimeoutError, SessionEnded):
                 await self._drop()
                 raise
         return {tp: Marks(begins[tp], stable[tp], high[tp]) for tp in partitions}
+
+    async def _asked(self, partitions: Sequence[TopicPartition]) -> list[dict[TopicPartition, int]]:
+        async with asyncio.timeout(self._connection.request_seconds * 2):
+            committed, everything = await self._started()
+            return list(
+                await asyncio.gather(
+                    everything.beginning_offsets(partitions),
+                    committed.end_offsets(partitions),
+                    everything.end_offsets(partitions),
+                )
+            )
 
     async def ends(self, topics: Sequence[str], partition: int) -> dict[str, int]:
         """Where one partition of each topic ends, uncommitted records included."""

@@ -10,11 +10,11 @@ from bridge.settings.groups import (
     CopperSettings,
     EntityEvents,
     EventsSettings,
-    KafkaSettings,
     TopicsSettings,
     WebhooksSettings,
 )
-from bridge.settings.loading import Loaded, load, loaded
+from bridge.settings.kafka import KafkaSecurity, KafkaSettings
+from bridge.settings.loading import Loaded, load, load_reach, loaded
 from bridge.settings.reporting import SettingsProblem
 from bridge.settings.rereading import Rereading
 from bridge.settings.whole import Listen, LogSettings, ServerSettings, Settings, StateSettings
@@ -25,6 +25,7 @@ __all__ = [
     "CopperSettings",
     "EntityEvents",
     "EventsSettings",
+    "KafkaSecurity",
     "KafkaSettings",
     "Listen",
     "Loaded",
@@ -38,5 +39,6 @@ __all__ = [
     "TopicsSettings",
     "WebhooksSettings",
     "load",
+    "load_reach",
     "loaded",
 ]

@@ -1,4 +1,4 @@
-"""The groups of settings about Copper, Kafka and what flows to Kafka: frozen, each field with its meaning and unit.
+"""The groups of settings about Copper and what flows to Kafka: frozen, each field with its meaning and unit.
 
 Every part of the bridge is given the group it needs. A field's docstring is its row in docs/reference/configuration.md.
 """
@@ -6,7 +6,6 @@ Every part of the bridge is given the group it needs. A field's docstring is its
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -34,7 +33,6 @@ from bridge.settings.values import (
     PublicUrl,
     Secret,
     Secrets,
-    Servers,
     Url,
 )
 
@@ -117,46 +115,6 @@ class AccountSettings(Group):
             raise ValueError("and access_token are both set; one of them is to go")
         if value is not None and not info.data.get("user_email", "?"):
             raise ValueError("needs user_email beside it")
-        return value
-
-
-class KafkaSettings(Group):
-    """How Kafka is reached."""
-
-    bootstrap_servers: Servers = "localhost:9092"
-    """`host:port`, several with commas."""
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """As in every Kafka client."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    """Needed with SASL_PLAINTEXT and SASL_SSL."""
-    username: str | None = None
-    """For SASL."""
-    password: SecretStr | None = Field(default=None, validate_default=True)
-    """For SASL. From the environment or a secret file, not from the settings file."""
-    ssl_cafile: Path | None = None
-    """Who may sign the brokers' certificates (PEM); null: the system's authorities."""
-    ssl_certfile: Path | None = None
-    """The bridge's own certificate (PEM), where brokers ask for one."""
-    ssl_keyfile: Path | None = None
-    """Its key (PEM)."""
-    member_id: str | None = None
-    """Name of this replica, kept over restarts (a StatefulSet's pod name); null: a new one each time."""
-    session_timeout: Duration = timedelta(seconds=6)
-    """Silence after which the other replicas take over this one's shards."""
-    request_timeout: Duration = timedelta(seconds=10)
-    """For one request to a broker."""
-    transaction_timeout: Duration = timedelta(seconds=20)
-    """After this the broker itself ends a transaction whose owner is gone, and readers go on."""
-
-    @field_validator("password")
-    @classmethod
-    def _can_sign_in(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        sasl = info.data.get("security_protocol", "").startswith("SASL")
-        mechanism, username = info.data.get("sasl_mechanism", "?"), info.data.get("username", "?")
-        if sasl and not (mechanism and username and value):
-            raise ValueError("with SASL, sasl_mechanism, username and password are all required")
-        if not sasl and mechanism not in {None, "?"}:
-            raise ValueError("sasl_mechanism is set, but security_protocol is not SASL_SSL or SASL_PLAINTEXT")
         return value
 
 

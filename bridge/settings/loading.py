@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from bridge.settings.reporting import Place, Problem, SettingsProblem, problems
 from bridge.settings.sources import Source, from_environment, from_flags, from_secrets, from_yaml, merged
-from bridge.settings.whole import Settings
+from bridge.settings.whole import Reach, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,30 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
 
 def loaded(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:
     """The same with where everything comes from."""
-    file = from_yaml(path) if path else Source()
-    environment, flags = from_environment(environ), from_flags(overrides)
-    secrets = _secrets(merged([file, environment, flags]))
-    everything = merged([file, secrets, environment, flags])
+    everything = _everything(path, environ, overrides)
     try:
         return Loaded(Settings.model_validate(everything.values), everything.places)
     except ValidationError as error:
         report = problems(error, Settings, everything.places, str(path or ""))
     raise SettingsProblem(report)  # outside the handler: the validator's error holds what was typed in
+
+
+def _everything(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Source:
+    file = from_yaml(path) if path else Source()
+    environment, flags = from_environment(environ), from_flags(overrides)
+    secrets = _secrets(merged([file, environment, flags]))
+    return merged([file, secrets, environment, flags])
+
+
+def load_reach(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Reach:
+    """Of the same sources only what it takes to get at the topics; nothing else in them is looked at."""
+    everything = _everything(path, environ, overrides)
+    values = {name: everything.values[name] for name in Reach.model_fields if name in everything.values}
+    try:
+        return Reach.model_validate(values)
+    except ValidationError as error:
+        report = problems(error, Reach, everything.places, str(path or ""))
+    raise SettingsProblem(report)  # outside the handler, as above
 
 
 def _secrets(spoken: Source) -> Source:

@@ -33,7 +33,7 @@ _WORDS = {
     "model_attributes_type": "must be a mapping",
     "dict_type": "must be a mapping",
 }
-_SECRETS = {"api_key", "password", "hash_key"}
+_SECRETS = {"api_key", "password", "client_secret", "hash_key"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from bridge.settings.groups import (
     CopperSettings,
     EventsSettings,
     Group,
-    KafkaSettings,
     TopicsSettings,
     WebhooksSettings,
 )
+from bridge.settings.kafka import KafkaSettings
 from bridge.settings.values import AccountName, Count, Duration, Port
 
 
@@ -68,6 +68,13 @@ class LogSettings(Group):
     """The least important lines that are written."""
     format: Literal["auto", "console", "json"] = "auto"
     """auto: for people on a terminal, JSON elsewhere."""
+
+
+class Reach(Group):
+    """What it takes to get at the topics, for programs that are no bridge."""
+
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicsSettings = TopicsSettings()
 
 
 class Settings(Group):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from bridge.contract.catalogue import CATALOGUE
-from bridge.settings import AccountSettings, EventsSettings, Settings, SettingsProblem, load
+from bridge.settings import AccountSettings, EventsSettings, Settings, SettingsProblem, load, load_reach
 from bridge.settings.sources import from_environment
 from bridge.settings.values import in_words
 
@@ -213,6 +213,17 @@ def way_out(file: str) -> str:
             "webhooks.public_url: must be https: secrets and ids travel",
         ),
         ("kafka: {sasl_mechanism: PLAIN}", "kafka.password: sasl_mechanism is set, but security_protocol is not SASL"),
+        ("kafka: {ssl_cafile: /no/canary.pem}", "kafka.ssl_cafile: there is no such file"),
+        ("kafka: {ssl_cafile: /dev/null}", "kafka.ssl_cafile: holds no certificates in PEM"),
+        ("kafka: {ssl_certfile: /no/canary.pem}", "kafka.ssl_keyfile: there is no such file"),
+        ("kafka: {ssl_certfile: /dev/null}", "kafka.ssl_keyfile: and ssl_certfile are not an unencrypted key and its"),
+        ("kafka: {ssl_keyfile: /no/canary.pem}", "kafka.ssl_keyfile: needs ssl_certfile beside it"),
+        (
+            "kafka: {security_protocol: SASL_SSL, sasl_mechanism: OAUTHBEARER, client_id: canary}",
+            "kafka.client_secret: with OAUTHBEARER, token_url, client_id and client_secret are all required"
+            + way_out("kafka/client_secret"),
+        ),
+        ("kafka: {token_url: 'http://idp.example/token'}", "kafka.token_url: must be https: secrets"),
         ("kafka: {bootstrap_servers: canary}", "kafka.bootstrap_servers: must match "),
         ("server: {public: {port: 70000}}", "server.public.port: must be less than or equal to 65535"),
         ("topics: {prefix: Copper}", "topics.prefix: must match ^[a-z0-9.-]+$"),
@@ -274,6 +285,17 @@ def test_a_secret_file_with_an_unknown_name_is_told_by_its_path(tmp_path: Path) 
     assert told == f'{tmp_path}/kafka/passwrd: kafka.passwrd: unknown key; did you mean "password"?'
 
 
+def test_programs_that_are_no_bridge_need_only_the_way_to_the_topics(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "kafka__password").write_text("canary")
+    path = write(f"topics: {{prefix: crm}}\nkafka: {{bootstrap_servers: 'k:1'}}\nevents: 7\nsecrets_dir: {tmp_path}")
+    reach = load_reach(path, {"BRIDGE_KAFKA__USERNAME": "ops"}, {"kafka": {"bootstrap_servers": "k:2"}})
+    assert (reach.kafka.bootstrap_servers, reach.kafka.username, reach.topics.prefix) == ("k:2", "ops", "crm")
+    assert reach.kafka.password == SecretStr("canary")
+    assert load_reach(None, {}, {}).kafka.bootstrap_servers == "localhost:9092"
+    with pytest.raises(SettingsProblem, match=r"bridge\.yaml:2: kafka\.servers: unknown key"):
+        load_reach(write("topics: {}\nkafka: {servers: k}"), {}, {})
+
+
 def test_a_plain_public_url_is_fine_on_this_computer() -> None:
     for host in ("localhost", "127.0.0.1", "[::1]"):
         settings = load(None, {}, TOKEN | {"webhooks": {"public_url": f"http://{host}:8080/"}})
@@ -292,7 +314,8 @@ def test_lists_may_be_written_with_commas() -> None:
 
 
 def test_no_secret_is_in_any_representation() -> None:
-    settings = load(None, {"BRIDGE_KAFKA__PASSWORD": "canary", "BRIDGE_WEBHOOKS__SECRET": "canary" * 3}, TOKEN)
+    kafka = {"BRIDGE_KAFKA__PASSWORD": "canary", "BRIDGE_KAFKA__CLIENT_SECRET": "canary"}
+    settings = load(None, kafka | {"BRIDGE_WEBHOOKS__SECRET": "canary" * 3}, TOKEN)
     assert "canary" not in repr(settings) + str(settings) + settings.model_dump_json()
 
 

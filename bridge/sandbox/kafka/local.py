@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ _TRIES = 3
 class LocalKafka:
     """A running cluster of local processes. Nodes are named by their number, from 1."""
 
-    def __init__(self, nodes: Sequence[Node], behind: Sequence[str]) -> None:
+    def __init__(self, nodes: Sequence[Node], behind: Sequence[str], at: Mapping[str, str]) -> None:
         self._nodes = tuple(nodes)
         self.bootstrap_servers = ",".join(node.address for node in nodes)
         self.how = (
@@ -30,6 +31,8 @@ class LocalKafka:
         )
         self.behind = tuple(behind)
         """Per node the `host:port` that a proxy is to forward to; empty without `proxy_ports`."""
+        self.at = at
+        """Per further listener the bootstrap servers."""
 
     async def kill(self, node: int) -> None:
         """SIGKILL the node and wait until it is gone."""
@@ -54,7 +57,12 @@ class LocalKafka:
 
 @asynccontextmanager
 async def local_kafka(
-    nodes: int = 1, *, properties: Mapping[str, str] | None = None, proxy_ports: Sequence[int] = ()
+    nodes: int = 1,
+    *,
+    properties: Mapping[str, str] | None = None,
+    proxy_ports: Sequence[int] = (),
+    listeners: Mapping[str, str] | None = None,
+    jvm: Sequence[str] = (),
 ) -> AsyncGenerator[LocalKafka]:
     """Run `nodes` brokers until the block ends; with three, replication factor 3 and min ISR 2.
 
@@ -63,6 +71,9 @@ async def local_kafka(
         properties: further lines of `server.properties`; they win over the sandbox's own.
         proxy_ports: per node the loopback port of a proxy of the caller's. Clients that come through it are told this
             port in the metadata and so stay behind it; it is to forward to `LocalKafka.behind`.
+        listeners: further ones, name to security protocol (`{"TLS": "SSL"}`); `properties` say the rest of them, and
+            `LocalKafka.at` where they are. The one without security stays.
+        jvm: further arguments of the JVM, such as `-Dname=value`.
 
     Raises:
         ToolMissing: Java or Maven is not there.
@@ -70,27 +81,38 @@ async def local_kafka(
         KafkaDied: a broker did not come up.
     """
     executable, lib = java(), await jars()
+    wanted = listeners or {}
     async with AsyncExitStack() as stack:
         for attempt in range(1, _TRIES + 1):
             home = Path(tempfile.mkdtemp(prefix="copper-bridge-kafka-"))
-            ports = free_ports(3 * nodes)
-            cluster = [Node(n + 1, f"127.0.0.1:{ports[n]}", home, executable, lib) for n in range(nodes)]
+            every = iter(free_ports((3 + len(wanted)) * nodes))
+            ports = tuple(islice(every, 3 * nodes))
+            further = {name: (kind, tuple(islice(every, nodes))) for name, kind in wanted.items()}
+            cluster = [Node(n + 1, f"127.0.0.1:{ports[n]}", home, executable, lib, jvm) for n in range(nodes)]
             stack.push_async_callback(_discard, cluster, home)
+            common = server_properties(nodes, properties or {})
             try:
-                await _bring_up(
-                    cluster, _configurations(home, ports, proxy_ports, server_properties(nodes, properties or {}))
-                )
+                await _bring_up(cluster, _configurations(home, ports, proxy_ports, further, common))
                 break
             except KafkaDied as died:
                 if not died.port_taken or attempt == _TRIES:
                     raise
-        yield LocalKafka(cluster, [f"127.0.0.1:{port}" for port in ports[2 * nodes :]] if proxy_ports else ())
+        behind = [f"127.0.0.1:{port}" for port in ports[2 * nodes :]] if proxy_ports else ()
+        at = {name: ",".join(f"127.0.0.1:{port}" for port in each) for name, (_, each) in further.items()}
+        yield LocalKafka(cluster, behind, at)
 
 
 def _configurations(
-    home: Path, ports: Sequence[int], proxy_ports: Sequence[int], common: Mapping[str, str]
+    home: Path,
+    ports: Sequence[int],
+    proxy_ports: Sequence[int],
+    further: Mapping[str, tuple[str, Sequence[int]]],
+    common: Mapping[str, str],
 ) -> list[dict[str, str]]:
-    """Per node its `server.properties`; `ports` are all client ports, then all controllers', then all proxied ones."""
+    """Per node its `server.properties`; `ports` are all client ports, then all controllers', then all proxied ones.
+
+    `further` are listeners: name to security protocol and a port per node.
+    """
     nodes = len(ports) // 3
     voters = ",".join(f"{n + 1}@127.0.0.1:{ports[nodes + n]}" for n in range(nodes))
     result = []
@@ -99,12 +121,14 @@ def _configurations(
         advertised = {"PLAINTEXT": ports[n]}
         if proxy_ports:
             listeners["PROXIED"], advertised["PROXIED"] = ports[2 * nodes + n], proxy_ports[n]
+        beside = {name: each[n] for name, (_, each) in further.items()}
+        kinds = dict.fromkeys(listeners, "PLAINTEXT") | {name: kind for name, (kind, _) in further.items()}
         own = {
             "node.id": str(n + 1),
             "controller.quorum.voters": voters,
-            "listeners": _listeners(listeners),
-            "advertised.listeners": _listeners(advertised),
-            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+            "listeners": _listeners(listeners | beside),
+            "advertised.listeners": _listeners(advertised | beside),
+            "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in kinds.items()),
             "log.dirs": str(home / f"node-{n + 1}"),
         }
         result.append(own | dict(common))

@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bridge.sandbox.kafka.answering import brokers
@@ -36,12 +36,15 @@ class KafkaDied(Exception):
 class Node:
     """A broker and controller in one JVM. `number` counts from 1, `address` is where clients reach it."""
 
-    def __init__(self, number: int, address: str, home: Path, java: str, jars: Path) -> None:
+    def __init__(
+        self, number: int, address: str, home: Path, java: str, jars: Path, further: Sequence[str] = ()
+    ) -> None:
+        """`further` are arguments of the JVM beside our own."""
         self.number = number
         self.address = address
         self._properties = home / f"node-{number}.properties"
         self._log = home / f"node-{number}.log"
-        self._command = (java, *_JVM, "-cp", f"{jars}/*")
+        self._command = (java, *_JVM, *further, "-cp", f"{jars}/*")
         self._process: asyncio.subprocess.Process | None = None
 
     async def format(self, properties: Mapping[str, str]) -> None:

@@ -49,6 +49,7 @@ class Stage:
         self.running: Running | None = None
         self._producer = producer
         self._numbers = count(1)
+        self._origin = uuid4().hex[:6]
         self._stop = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
 
@@ -99,7 +100,7 @@ class Stage:
 
     async def command(self, account: str, entity: str, action: str, **members: Any) -> bytes:
         """Send a command; the correlation id its reply will have. `members` as `encode` takes them."""
-        correlation = f"c-{next(self._numbers)}".encode()
+        correlation = f"c-{self._origin}-{next(self._numbers)}".encode()
         value, headers = encode(action, account=account, correlation=correlation, **members)
         await self.send(self.names.commands(entity), value, headers, key=account.encode())
         return correlation
@@ -188,14 +189,16 @@ async def stage(
     topics: Iterable[str] = (),
     webhooks: bool = False,
     secrets: Path | None = None,
+    prefix: str | None = None,
     **settings: Mapping[str, Any],
 ) -> AsyncGenerator[Stage]:
     """A bridge with a prefix and instance of its own, ready, and drained at the end.
 
     `before` furnishes the double; `topics` are further ones to make and read, their names after the prefix and a dot;
-    `settings` are groups of settings, taken in addition to what is quick; `secrets` has the API keys in files.
+    `settings` are groups of settings, taken in addition to what is quick; `secrets` has the API keys in files; bridges
+    with one `prefix` come one after the other, each with accounts of its own.
     """
-    prefix = f"b{uuid4().hex[:10]}"
+    prefix = prefix or f"b{uuid4().hex[:10]}"
     names, extra = TopicNames(prefix), [f"{prefix}.{topic}" for topic in topics]
     people = [DoubleAccount(name, f"{name}-key", f"ops@{name}.example") for name in accounts]
     async with CopperDouble(people, knobs=knobs, seed=7) as copper:

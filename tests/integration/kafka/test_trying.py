@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 from aiokafka.admin import NewTopic
-from confluent_kafka.admin import (  # type: ignore[attr-defined] # it does not say what it exports
+from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
     AclPermissionType,

@@ -153,7 +153,7 @@ def test_wrong_usage_is_exit_code_2(arguments: Sequence[str]) -> None:
 def test_a_kafka_that_is_not_there_is_one_line_and_exit_code_5(arguments: Sequence[str]) -> None:
     result = invoke(*arguments, "-b", "127.0.0.1:1")
     assert (result.exit_code, result.stdout) == (5, "")
-    assert result.stderr == "Kafka at 127.0.0.1:1 cannot be used: KafkaConnectionError\n"
+    assert result.stderr == "Kafka cannot be used: 127.0.0.1:1: nobody listens there\n"
 
 
 def test_a_settings_file_to_begin_with_can_be_shown_and_checked_at_once(tmp_path: Path) -> None:
