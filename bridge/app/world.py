@@ -31,6 +31,13 @@ def enabled(settings: Settings) -> list[str]:
     return [entity for entity in FOLLOWED if settings.events.of(entity).enabled]
 
 
+def intervals(settings: Settings) -> dict[str, float | None]:
+    """Seconds from one scan of an entity to the next; None for one that is switched off."""
+    events, on = settings.events, enabled(settings)
+    own = {entity: events.of(entity).poll_every or events.poll_every for entity in on}
+    return {entity: own[entity].total_seconds() if entity in own else None for entity in FOLLOWED}
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What all shards share."""
@@ -56,6 +63,7 @@ async def made(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbox]
     """
     names = TopicNames(settings.topics.prefix)
     observing = Observing()
+    stack.enter_context(logs.heard(observing.history.happened))
     connection = Connection(settings.kafka, settings.instance)
     cluster = await _prepared(settings, names, connection)
     copper = await stack.enter_async_context(
