@@ -30,8 +30,8 @@ def sections(status: Status, history: History) -> dict[str, Element]:
     made = [
         _head(status),
         _attention(status),
-        region("hour", "The last hour", chart.hour(history["minutes"])),
         _events(status),
+        region("hour", "The last hour", chart.hour(history["minutes"])),
         _commands(status, history),
         _budget(status),
         _timeline(history),
