@@ -3,7 +3,7 @@
 All addresses are relative, so that the page works behind a path of somebody's proxy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from bridge.web.page.html import Element, html, moment, node
 
@@ -11,9 +11,9 @@ TITLE = "copper-bridge"
 LINKS = ("api/status", "api/history", "metrics", "readyz")
 
 
-def document(sections: Mapping[str, Element], now: float) -> str:
+def document(sections: Iterable[Element], now: float) -> str:
     """The whole, as it is now (Unix seconds); the first section is the header's."""
-    head, *rest = sections.values()
+    head, *rest = sections
     body = node("body", node("header", head, _live(now)), node("main", *rest), _foot())
     return "<!doctype html>\n" + html(node("html", _about(), body, lang="en"))
 

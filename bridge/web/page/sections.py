@@ -10,7 +10,7 @@ from bridge.policy.freshness import State, severity
 from bridge.web.page import chart
 from bridge.web.page.html import NOTHING, Element, body, lasting, moment, node, region, row, table
 
-MOST_ACCOUNTS = 40
+MOST_ACCOUNTS = 20
 """So many are shown, the worst first; a page of thousands would be read by nobody."""
 _MARKS = {
     State.ON_TIME: "●",
@@ -23,20 +23,20 @@ _MARKS = {
 
 Status = Mapping[str, Any]
 History = Mapping[str, Any]
+Here = Sequence[tuple[str, Mapping[str, Any]]]
+"""The accounts that this process serves, the worst first."""
 
 
-def sections(status: Status, history: History) -> dict[str, Element]:
-    """Every section by its id, in the page's order."""
-    made = [
-        _head(status),
-        _attention(status),
-        _events(status),
-        region("hour", "The last hour", chart.hour(history["minutes"])),
-        _commands(status, history),
-        _budget(status),
-        _timeline(history),
-    ]
-    return {section.attrib["id"]: section for section in made}
+def sections(status: Status, history: History) -> Iterator[Element]:
+    """Every section, its id the key, in the page's order; each is made when it is asked for."""
+    here = _here(status)
+    yield _head(status)
+    yield _attention(status, here[:MOST_ACCOUNTS])
+    yield _events(status, here)
+    yield region("hour", "The last hour", chart.hour(history["minutes"]))
+    yield _commands(status, history)
+    yield _budget(here[:MOST_ACCOUNTS])
+    yield _timeline(history)
 
 
 def word(state: str) -> Element:
@@ -64,14 +64,13 @@ def _head(status: Status) -> Element:
     )
 
 
-def _here(status: Status) -> list[tuple[str, Any]]:
-    """The accounts that this process serves, the worst first."""
+def _here(status: Status) -> Here:
     here = [(name, account) for name, account in status["accounts"].items() if account["here"]]
     return sorted(here, key=lambda each: -severity(State(each[1]["state"])))
 
 
-def _attention(status: Status) -> Element:
-    found = [found for name, account in _here(status)[:MOST_ACCOUNTS] for found in _troubles(name, account, status)]
+def _attention(status: Status, here: Here) -> Element:
+    found = [found for name, account in here for found in _troubles(name, account, status)]
     said = node("ul", *found) if found else node("p", "Nothing.")
     return region("attention", "Needs attention", said)
 
@@ -110,8 +109,7 @@ def _line(status: Status, rest: str, *, prefixed: bool = True) -> Element:
     return node("code", f"copper-bridge {rest} -b {status['kafka']}{prefix}")
 
 
-def _events(status: Status) -> Element:
-    here = _here(status)
+def _events(status: Status, here: Here) -> Element:
     headings = ["Entity", "State", "Last scan", "Every", "Events", "Last event", "Snapshot", "Trouble"]
     shown = [_account(name, account, len(headings)) for name, account in here[:MOST_ACCOUNTS]]
     quiet = not any(told["events"] for _, account in here for told in account["entities"].values())
@@ -196,8 +194,7 @@ def _answered(each: Mapping[str, Any]) -> Element:
     )
 
 
-def _budget(status: Status) -> Element:
-    here = _here(status)[:MOST_ACCOUNTS]
+def _budget(here: Here) -> Element:
     lanes = [*(here[0][1]["calls"]["last_minute"] if here else ())]
     headings = ["Account", "Calls in the last minute", *(lane.capitalize() for lane in lanes), "Waiting"]
     rows = [_spent(name, account["calls"], lanes) for name, account in here]

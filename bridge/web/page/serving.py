@@ -44,9 +44,8 @@ class Made:
 
     at: float
     now: float
-    sections: Mapping[str, Element]
-    texts: Mapping[str, str]
-    """The sections as they are sent."""
+    sections: Mapping[str, tuple[Element, str]]
+    """By their keys, each as it is sent too."""
 
 
 class Page:
@@ -57,7 +56,8 @@ class Page:
         self._history = history
         self._streams = 0
         self._closing = asyncio.Event()
-        self._made = Made(float("-inf"), 0.0, {}, {})
+        self._made = Made(float("-inf"), 0.0, {})
+        self._making = asyncio.Lock()
 
     def add_to(self, app: web.Application) -> None:
         """Serve the page, and end its streams before anybody waits for them at the end."""
@@ -70,18 +70,25 @@ class Page:
     async def _close(self, _app: web.Application) -> None:
         self._closing.set()
 
-    def _now(self) -> Made:
-        """The page as it is: made once for all who look within half a second."""
-        at = asyncio.get_running_loop().time()
-        if at - self._made.at >= EVERY_SECONDS / 2:
-            status = self._status()
-            made = sections(status, self._history())
-            self._made = Made(at, status["now"], made, {key: html(section) for key, section in made.items()})
-        return self._made
+    async def _now(self) -> Made:
+        """The page as it is: made once for all who look within half a second.
+
+        Others get their turn between two sections: a loop that stands still for long makes commits look doubtful.
+        """
+        async with self._making:
+            at = asyncio.get_running_loop().time()
+            if at - self._made.at >= EVERY_SECONDS / 2:
+                status, made = self._status(), {}
+                for section in sections(status, self._history()):
+                    made[section.attrib["id"]] = (section, html(section))
+                    await asyncio.sleep(0)
+                self._made = Made(at, status["now"], made)
+            return self._made
 
     async def _page(self, _request: web.Request) -> web.Response:
-        made = self._now()
-        return web.Response(text=document(made.sections, made.now), content_type="text/html", charset="utf-8")
+        made = await self._now()
+        text = document((section for section, _ in made.sections.values()), made.now)
+        return web.Response(text=text, content_type="text/html", charset="utf-8")
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if self._streams >= MOST_STREAMS:
@@ -100,8 +107,8 @@ class Page:
         told: dict[str, str] = {}
         told_at = float("-inf")
         while request.transport is not None and not self._closing.is_set():
-            made = self._now()
-            changed = {key: text for key, text in made.texts.items() if told.get(key) != text}
+            made = await self._now()
+            changed = {key: text for key, (_, text) in made.sections.items() if told.get(key) != text}
             if changed or made.at - told_at >= QUIET_SECONDS:
                 message = orjson.dumps({"now": made.now, "sections": changed}).decode()
                 await response.send(message, retry=None if told else AGAIN_MS)

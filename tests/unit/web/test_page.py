@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.policy.freshness import State
-from bridge.web.page.html import html, lasting
+from bridge.web.page.html import Element, html, lasting
 from bridge.web.page.sections import MOST_ACCOUNTS, sections
 from tests.unit.web.shown import NOW, account, command, entity, history, status
 
@@ -21,9 +21,14 @@ WORDS = {
 }
 
 
+def made(how: Mapping[str, Any], lately: Mapping[str, Any]) -> dict[str, Element]:
+    """The sections by their keys."""
+    return {section.attrib["id"]: section for section in sections(how, lately)}
+
+
 def said(section: str, how: Mapping[str, Any], lately: Mapping[str, Any] | None = None) -> str:
     """The words of a section, one space between them."""
-    whole = sections(how, history() if lately is None else lately)
+    whole = made(how, history() if lately is None else lately)
     return " ".join(" ".join(whole[section].itertext()).split())
 
 
@@ -117,7 +122,7 @@ def test_the_hour_says_in_words_what_it_draws() -> None:
     lately = history()
     for ago, count in ((1, 4), (2, 30), (40, 6)):
         lately["minutes"][-ago]["events"] = count
-    whole = html(sections(status(), lately)["hour"])
+    whole = html(made(status(), lately)["hour"])
     assert 'aria-label="Events per minute: 4 in this minute, 30 at most, 40 in the last hour"' in whole
     assert whole.count("<rect") == 3
     assert whole.count("going-on") == 1
@@ -132,7 +137,7 @@ def test_the_worst_accounts_come_first_and_a_crowd_is_cut_off_with_a_word() -> N
     assert told.index("zoe") < told.index("a0000")
     assert f"And {1001 - MOST_ACCOUNTS} accounts that do no worse" in told
     assert "Served by other processes of copper-bridge: b0000," in told
-    assert sum(len(html(section)) for section in sections(how, history()).values()) < 60_000
+    assert sum(len(html(section)) for section in sections(how, history())) < 60_000
 
 
 def test_no_text_becomes_markup() -> None:
@@ -145,7 +150,7 @@ def test_no_text_becomes_markup() -> None:
         dead_letters={evil: 1},
     )
     how = status(accounts, instance=evil, host=evil, version=evil, kafka=evil, prefix=evil)
-    for section in sections(how, lately).values():
+    for section in sections(how, lately):
         read = Read(html(section))
         assert "script" not in read.tags
         assert evil in read.words or section.attrib["id"] == "hour"
