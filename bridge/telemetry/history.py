@@ -126,7 +126,7 @@ class History:
         return {
             "minutes": self._hour(int(self._clock() // 60)),
             "commands": [asdict(each) for each in reversed(self._answered)],
-            "happenings": [asdict(each) for each in reversed(self._happenings)],
+            "happenings": [asdict(each) for each in reversed([*self._happenings])],  # a library's thread may log now
             "dead_letters": dict(self.dead_letters),
         }
 
