@@ -28,6 +28,7 @@ from bridge.settings import SettingsProblem
 from bridge.shard.polling import Polled, Scanned
 from bridge.shard.snapshotting import Taken
 from bridge.telemetry import logs
+from bridge.telemetry.history import History
 from bridge.telemetry.logs import Event
 from bridge.telemetry.metrics import Metrics
 
@@ -48,6 +49,9 @@ class Observing:
 
     def __init__(self) -> None:
         self._metrics = Metrics()
+        self.history = History(time.time)
+        self.owned_since: dict[int, float] = {}
+        """Shard to when it was assigned to this process, Unix seconds."""
         self.scanned_at: dict[tuple[str, str], float] = {}
         """Account and entity to when a scan last ended well, Unix seconds."""
         self.troubles: dict[tuple[str, str], str] = {}
@@ -76,6 +80,7 @@ class Observing:
     def owning(self, shards: Collection[int]) -> None:
         """These shards are assigned to this process."""
         self._metrics.shards.set(len(shards))
+        self.owned_since = {shard: self.owned_since.get(shard, time.time()) for shard in shards}
         logs.info(Event.SHARDS_ASSIGNED, shards=sorted(shards))
 
     def ready(self, shards: Collection[int], *, now: bool) -> None:
@@ -104,6 +109,7 @@ class Observing:
         """A sighting was judged."""
         if isinstance(verdict, Change):
             self._metrics.events.labels(entity, verdict.kind, via).inc()
+            self.history.published(verdict)
             if verdict.change_class is not None:
                 self._metrics.updates.labels(entity, verdict.change_class).inc()
         else:
@@ -198,9 +204,11 @@ class Observing:
         """A call to Copper ended."""
         self._metrics.calls.labels(call.method, call.route, call.outcome).inc()
         self._metrics.call_seconds.labels(call.method, call.route).observe(call.seconds)
+        self.history.called()
 
     def answered(self, command: Command | Malformed, reply: Reply) -> None:
         """A command got its reply."""
+        self.history.answered(command, reply)
         action = command.action or "unknown"
         self._metrics.commands.labels(command.entity, action, reply.status).inc()
         if isinstance(command, Command):
@@ -219,6 +227,7 @@ class Observing:
 
     def buried(self, code: Code) -> None:
         """A dead letter was written."""
+        self.history.buried(code)
         self._metrics.dead_letters.labels(code).inc()
         logs.warning(Event.COMMAND_BURIED, code=code.value)
 

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import fcntl
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -18,9 +19,9 @@ import bridge
 from bridge.app.hooks import Hooks
 from bridge.app.observing import stray
 from bridge.app.shards import Shards
-from bridge.app.status import status
+from bridge.app.status import Process, status
 from bridge.app.webhooks import Tokens
-from bridge.app.world import World, enabled, made
+from bridge.app.world import World, intervals, made
 from bridge.settings import Settings
 from bridge.telemetry import logs
 from bridge.web.internal import internal
@@ -116,12 +117,16 @@ async def serving(
                 unexpected=world.observing.unexpected,
             )
         )
-        page = internal(
-            world.observing.registry, ready=lambda: _ready(world, shards), status=lambda: _status(world, shards)
+        process = _process(settings)
+        inside = internal(
+            world.observing.registry,
+            ready=lambda: _ready(world, shards),
+            status=lambda: _status(process, world, shards),
+            history=world.observing.history.shown,
         )
         internal_port = await stack.enter_async_context(
             listening(
-                page,
+                inside,
                 settings.server.internal.host,
                 settings.server.internal.port,
                 unexpected=world.observing.unexpected,
@@ -194,15 +199,28 @@ def _ready(world: World, shards: Shards) -> bool:
     return world.membership.joined and shards.open >= owned
 
 
-def _status(world: World, shards: Shards) -> Mapping[str, Any]:
+def _process(settings: Settings) -> Process:
+    return Process(
+        instance=settings.instance,
+        host=socket.gethostname(),
+        version=bridge.__version__,
+        started_at=time.time(),
+        kafka=settings.kafka.bootstrap_servers,
+        prefix=settings.topics.prefix,
+    )
+
+
+def _status(process: Process, world: World, shards: Shards) -> Mapping[str, Any]:
     settings = world.settings
     return status(
+        process,
+        now=time.time(),
         ready=_ready(world, shards),
         owned=world.membership.owned,
         opened=shards.open,
         partitions=settings.topics.partitions,
         accounts=world.accounts,
-        entities=enabled(settings),
+        entities=intervals(settings),
         limit=settings.copper.requests_per_minute,
         observing=world.observing,
     )

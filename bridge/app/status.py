@@ -3,15 +3,31 @@
 Counts, times and reasons; no CRM data, no secrets. Times are Unix seconds.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from bridge.contract.sharding import shard_of
+from bridge.policy.freshness import Followed, State, state, worst
 from bridge.policy.refusals import Paused
 from bridge.policy.sightings import Lane
 from bridge.policy.sweeps import Held
 from bridge.shard.snapshotting import Taken
+from bridge.telemetry.history import History
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Whose status it is: every process tells of itself alone."""
+
+    instance: str
+    host: str
+    version: str
+    started_at: float
+    kafka: str
+    """The bootstrap servers."""
+    prefix: str
+    """Of the topics."""
 
 
 class Spending(Protocol):
@@ -29,6 +45,8 @@ class Spending(Protocol):
 class Observed(Protocol):
     """What has been noticed of accounts and, where both name it, their entities; `app.observing` has it."""
 
+    history: History
+    owned_since: dict[int, float]
     scanned_at: dict[tuple[str, str], float]
     troubles: dict[tuple[str, str], str]
     snapshots: dict[tuple[str, str], Taken]
@@ -37,48 +55,82 @@ class Observed(Protocol):
 
 
 def status(
+    process: Process,
     *,
+    now: float,
     ready: bool,
     owned: Collection[int],
     opened: Collection[int],
     partitions: int,
     accounts: Mapping[str, Spending],
-    entities: Sequence[str],
+    entities: Mapping[str, float | None],
     limit: int,
     observing: Observed,
 ) -> dict[str, Any]:
     """The whole. Of an account whose shard is another process's only that is told: it is the other's to know.
 
-    `entities` are those that are followed, `limit` the calls a minute that each account is granted.
+    `entities` are given with the seconds from one scan to the next, None when switched off; `limit` is the calls a
+    minute that each account is granted.
     """
     shown: dict[str, Any] = {}
     for name in sorted(accounts):
         shard = shard_of(name, partitions)
         shown[name] = {"shard": shard, "here": shard in owned}
         if shard in owned:
-            shown[name] |= _account(name, accounts[name], entities, limit, observing)
-    return {"ready": ready, "shards": {"owned": sorted(owned), "open": sorted(opened)}, "accounts": shown}
-
-
-def _account(name: str, account: Spending, entities: Sequence[str], limit: int, observing: Observed) -> dict[str, Any]:
-    held, paused = observing.held.get(name), observing.paused.get(name)
+            since = observing.owned_since.get(shard, now)
+            shown[name] |= _account(name, accounts[name], entities, since, now, limit, observing)
+    states = [account["state"] for account in shown.values() if account["here"]]
     return {
-        "entities": {entity: _entity((name, entity), observing) for entity in entities},
+        **asdict(process),
+        "now": now,
+        "ready": ready,
+        "state": worst([*states, State.ON_TIME if ready else State.PENDING]),
+        "shards": {"owned": sorted(owned), "open": sorted(opened)},
+        "accounts": shown,
+    }
+
+
+def _account(
+    name: str,
+    account: Spending,
+    entities: Mapping[str, float | None],
+    since: float,
+    now: float,
+    limit: int,
+    observing: Observed,
+) -> dict[str, Any]:
+    held, paused = observing.held.get(name), observing.paused.get(name)
+    followed = {entity: _followed((name, entity), every, since, observing) for entity, every in entities.items()}
+    states = {entity: state(each, now) for entity, each in followed.items()}
+    return {
+        "state": worst([*states.values(), *([] if held is None else [State.ACTION_REQUIRED])]),
+        "entities": {
+            entity: {"state": word, **_entity((name, entity), entities[entity], observing)}
+            for entity, word in states.items()
+        },
         "paused": None if paused is None else asdict(paused),
         "deletes_held": None if held is None else asdict(held),
         "calls": {"limit": limit, "last_minute": _by_lane(account.used()), "waiting": _by_lane(account.waiting())},
     }
 
 
+def _followed(which: tuple[str, str], every: float | None, since: float, observing: Observed) -> Followed:
+    held = which[0] in observing.paused
+    return Followed(every, since, observing.scanned_at.get(which), observing.troubles.get(which), held=held)
+
+
 def _by_lane(counts: Mapping[Lane, int]) -> dict[str, int]:
     return {lane.value: count for lane, count in counts.items()}
 
 
-def _entity(which: tuple[str, str], observing: Observed) -> dict[str, Any]:
-    taken = observing.snapshots.get(which)
+def _entity(which: tuple[str, str], every: float | None, observing: Observed) -> dict[str, Any]:
+    taken, seen = observing.snapshots.get(which), observing.history.events.get(which)
     return {
+        "every": every,
         "scanned_at": observing.scanned_at.get(which),
         "trouble": observing.troubles.get(which),
+        "events": 0 if seen is None else seen.count,
+        "event_at": None if seen is None else seen.at,
         "snapshot": None if taken is None else _snapshot(taken),
     }
 

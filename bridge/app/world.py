@@ -21,6 +21,7 @@ from bridge.kafka.topics import KafkaUnreachable, cluster_id, ensure
 from bridge.kafka.watermarks import Watermarks
 from bridge.policy.budget import Budget
 from bridge.settings import AccountSettings, Rereading, Settings
+from bridge.telemetry import logs
 
 KAFKA_AGAIN_SECONDS = 2.0
 FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
@@ -29,6 +30,13 @@ FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(enti
 def enabled(settings: Settings) -> list[str]:
     """The entities that are followed by these settings."""
     return [entity for entity in FOLLOWED if settings.events.of(entity).enabled]
+
+
+def intervals(settings: Settings) -> dict[str, float | None]:
+    """Seconds from one scan of an entity to the next; None for one that is switched off."""
+    events, on = settings.events, enabled(settings)
+    own = {entity: events.of(entity).poll_every or events.poll_every for entity in on}
+    return {entity: own[entity].total_seconds() if entity in own else None for entity in FOLLOWED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ async def made(settings: Settings, stack: AsyncExitStack, load: Callable[[], Set
     """
     names = TopicNames(settings.topics.prefix)
     observing = Observing()
+    stack.enter_context(logs.heard(observing.history.happened))
     connection = Connection(settings.kafka, settings.instance, troubled=observing.unreachable)
     cluster = await _prepared(settings, names, connection, observing)
     copper = await stack.enter_async_context(

@@ -4,9 +4,10 @@ Used by the composition root and the command line. Fields are names, ids of shar
 CRM data, never secrets: nothing that came from Copper or from a message is ever a field, but for Copper's error class.
 """
 
+import contextlib
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -89,16 +90,36 @@ class _PassingOn(logging.Handler):
             self._tell(problem)
 
 
+Listener = Callable[[str, Event, Mapping[str, Any]], None]
+_listeners: list[Listener] = []
+
+
+@contextlib.contextmanager
+def heard(listener: Listener) -> Iterator[None]:
+    """While the context lasts, `listener` is told of every line: its level, event and fields, whatever is written."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
 def info(event: Event, **fields: Any) -> None:
     """Something happened as it should."""
-    structlog.get_logger().info(event.value, **fields)
+    _tell("info", event, fields)
 
 
 def warning(event: Event, **fields: Any) -> None:
     """Something is wrong with the world and is being dealt with."""
-    structlog.get_logger().warning(event.value, **fields)
+    _tell("warning", event, fields)
 
 
 def error(event: Event, **fields: Any) -> None:
     """Something is wrong with us, or somebody has to act."""
-    structlog.get_logger().error(event.value, **fields)
+    _tell("error", event, fields)
+
+
+def _tell(level: str, event: Event, fields: Mapping[str, Any]) -> None:
+    for listener in _listeners:
+        listener(level, event, fields)
+    getattr(structlog.get_logger(), level)(event.value, **fields)

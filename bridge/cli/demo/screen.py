@@ -64,7 +64,7 @@ def places(copper: str, servers: str, kafka: str, bridge: Running, seconds: floa
     rows = [
         ("Copper double", copper, "what is in it and goes wrong: see /_control there"),
         ("Kafka", servers, kafka),
-        ("bridge", internal, f"/readyz /metrics /api/status; ready in {seconds:.1f} s"),
+        ("status page", f"{internal}/", f"the bridge at work, for a browser; ready in {seconds:.1f} s"),
     ]
     return "\n".join(f"  {name:<14} {address:<42} {words}" for name, address, words in rows)
 

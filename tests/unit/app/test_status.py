@@ -1,20 +1,24 @@
 """What `/api/status` shows."""
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from bridge.app.observing import Observing
-from bridge.app.status import status
+from bridge.app.status import Process, status
+from bridge.contract.events import Change, Kind
 from bridge.contract.sharding import shard_of
 from bridge.policy.budget import Budget
 from bridge.policy.refusals import Paused
-from bridge.policy.sightings import Lane, Trouble, Why
+from bridge.policy.sightings import Lane, Trouble, Via, Why
 from bridge.policy.sweeps import Held, Reason
 from bridge.shard.polling import Polled, Scanned
 from bridge.shard.snapshotting import Taken
 
 PARTITIONS = 4
+PROCESS = Process("copper-bridge", "bridge-0", "0.1.0", 1_790_000_000.0, "localhost:9092", "copper")
 LEAD, TASK = (
     Polled("acme", entity, filtered=True, every=15, deep_every=300, overlap=120, backfill=False)
     for entity in ("lead", "task")
@@ -33,15 +37,23 @@ class Account:
         return dict.fromkeys(Lane, 0) | {Lane.POLLS: 2}
 
 
-def shown(observing: Observing, *, owned: frozenset[int] = frozenset(range(PARTITIONS))) -> Any:
+def shown(
+    observing: Observing,
+    *,
+    owned: frozenset[int] = frozenset(range(PARTITIONS)),
+    ready: bool = True,
+    after: float = 0.0,
+) -> Any:
     account = Account()
     whole = status(
-        ready=True,
+        PROCESS,
+        now=time.time() + after,
+        ready=ready,
         owned=owned,
         opened={2, 1},
         partitions=PARTITIONS,
         accounts={"zeta": account, "acme": account},
-        entities=["lead", "task"],
+        entities={"lead": 15.0, "task": 15.0, "project": None},
         limit=60,
         observing=observing,
     )
@@ -54,12 +66,16 @@ def test_every_account_shows_its_scans_its_calls_and_that_nothing_is_held(observ
     assert (whole["ready"], whole["shards"]) == (True, {"owned": [0, 1, 2, 3], "open": [1, 2]})
     assert list(whole["accounts"]) == ["acme", "zeta"]
     acme = whole["accounts"]["acme"]
+    silent = {"scanned_at": None, "trouble": None, "events": 0, "event_at": None, "snapshot": None}
+    scanned = {"scanned_at": observing.scanned_at["acme", "lead"]}
     assert acme == {
         "shard": shard_of("acme", PARTITIONS),
         "here": True,
+        "state": "pending",
         "entities": {
-            "lead": {"scanned_at": observing.scanned_at["acme", "lead"], "trouble": None, "snapshot": None},
-            "task": {"scanned_at": None, "trouble": None, "snapshot": None},
+            "lead": {**silent, **scanned, "state": "on-time", "every": 15.0},
+            "task": {**silent, "state": "pending", "every": 15.0},
+            "project": {**silent, "state": "paused", "every": None},
         },
         "paused": None,
         "deletes_held": None,
@@ -123,3 +139,50 @@ def test_of_an_account_that_another_process_serves_only_its_shard_is_told(observ
     shard = shard_of("acme", PARTITIONS)
     whole = shown(observing, owned=frozenset(range(PARTITIONS)) - {shard})
     assert whole["accounts"]["acme"] == {"shard": shard, "here": False}
+
+
+def test_it_tells_whose_it_is(observing: Observing) -> None:
+    whole = shown(observing)
+    told = {name: whole[name] for name in ("instance", "host", "version", "started_at", "kafka", "prefix")}
+    assert Process(**told) == PROCESS
+
+
+def test_the_head_is_as_bad_as_the_worst_part_and_no_better_than_pending_until_ready(observing: Observing) -> None:
+    observing.owning(range(PARTITIONS))
+    for account in ("acme", "zeta"):
+        for polled in (LEAD, TASK):
+            observing.polled(replace(polled, account=account), Scanned())
+    assert shown(observing)["state"] == "on-time"
+    assert shown(observing, ready=False)["state"] == "pending"
+    assert shown(observing, after=40.0)["state"] == "delayed"
+    observing.polled(LEAD, Scanned(Trouble(Why.FORBIDDEN, "no")))
+    whole = shown(observing)
+    assert (whole["state"], whole["accounts"]["acme"]["state"]) == ("action-required", "action-required")
+    assert whole["accounts"]["zeta"]["state"] == "on-time"
+
+
+def test_deletes_that_are_held_ask_for_somebody_though_every_entity_is_on_time(observing: Observing) -> None:
+    for polled in (LEAD, TASK):
+        observing.polled(polled, Scanned())
+    observing.holding("acme", Held(Reason.TOO_MANY, 60, 100, 1_790_000_000.0))
+    acme = shown(observing)["accounts"]["acme"]
+    assert (acme["state"], acme["entities"]["lead"]["state"]) == ("action-required", "on-time")
+
+
+def test_an_account_that_comes_back_is_not_late_for_the_time_when_others_had_it(observing: Observing) -> None:
+    shard = shard_of("acme", PARTITIONS)
+    observing.owning(range(PARTITIONS))
+    observing.scanned_at["acme", "lead"] = time.time() - 900
+    observing.owned_since[shard] -= 1000
+    assert shown(observing)["accounts"]["acme"]["entities"]["lead"]["state"] == "error"
+    observing.owning([])
+    observing.owning(range(PARTITIONS))
+    assert shown(observing)["accounts"]["acme"]["entities"]["lead"]["state"] == "on-time"
+
+
+def test_events_are_shown_with_the_last_ones_time(observing: Observing) -> None:
+    for kind in (Kind.CREATED, Kind.SNAPSHOT, Kind.UPDATED):
+        observing.judged("lead", Via.POLL, Change(kind, "acme", "lead", 7, {}, {}, (), "poll", 0, "", 0.0))
+    lead = shown(observing)["accounts"]["acme"]["entities"]["lead"]
+    assert lead["events"] == 2
+    assert lead["event_at"] == observing.history.events["acme", "lead"].at

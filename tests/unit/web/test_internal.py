@@ -10,10 +10,12 @@ from bridge.web.internal import internal
 from bridge.web.ports import listening
 
 
-async def _get(path: str, *, ready: bool = True, status: Mapping[str, Any] | None = None) -> tuple[int, str, str]:
+async def _get(
+    path: str, *, ready: bool = True, status: Mapping[str, Any] | None = None, history: Mapping[str, Any] | None = None
+) -> tuple[int, str, str]:
     registry = CollectorRegistry()
     Counter("some_events", "Some", ["entity"], registry=registry).labels("company").inc(3)
-    app = internal(registry, ready=lambda: ready, status=lambda: status or {})
+    app = internal(registry, ready=lambda: ready, status=lambda: status or {}, history=lambda: history or {})
     async with (
         listening(app, "127.0.0.1", 0) as port,
         ClientSession(f"http://127.0.0.1:{port}") as session,
@@ -37,6 +39,11 @@ async def test_the_status_is_json() -> None:
         '{"ready":true,"shards":[1]}',
         "application/json",
     )
+
+
+async def test_the_history_is_json() -> None:
+    told = '{"commands":[]}'
+    assert await _get("/api/history", history={"commands": []}) == (200, told, "application/json")
 
 
 async def test_metrics_are_those_of_the_registry_alone() -> None:
