@@ -8,9 +8,10 @@ PARALLEL := -n 3 --no-loadscope-reorder
 # A container engine that speaks as Docker does, and more flags for its builds.
 export DOCKER ?= docker
 export IMAGE ?= copper-kafka-bridge:dev
+export COMPOSE ?= $(DOCKER) compose
 BUILD_FLAGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench test-containers image test-image test-cluster contract nightly lock clean
+.PHONY: help setup demo test check lint bench test-containers image test-image contract nightly lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -41,9 +42,6 @@ image: ## build the container image: make image IMAGE=registry/name:tag DOCKER=p
 
 test-image: $(READY) image ## the image run for real, locked in, beside Kafka and the Copper double (needs a container engine)
 	@$(BIN)/pytest tests/image
-
-test-cluster: $(READY) ## the chart on the Kubernetes cluster of $KUBECONFIG: see docs/how-to/test-on-a-cluster.md
-	@$(BIN)/pytest -s tests/cluster
 
 contract: $(READY) ## write topics/ anew from the catalogue
 	@$(BIN)/python -m bridge.contract.publish
