@@ -2,10 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --quiet
 # Most tests wait, so there are more workers than the two cores of the smallest machine that runs them.
 PARALLEL := -n 3 --no-loadscope-reorder
+# A container engine that speaks as Docker does, and more flags for its builds.
+export DOCKER ?= docker
+export IMAGE ?= copper-kafka-bridge:dev
+export COMPOSE ?= $(DOCKER) compose
+BUILD_FLAGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint browser bench test-containers contract nightly lock clean
+.PHONY: help setup demo test check lint browser bench test-containers image test-image contract nightly lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -34,14 +40,22 @@ bench: $(READY) ## measure speed, in ratios of one run
 test-containers: $(READY) ## the sandbox's Kafka from a Docker engine (needs one)
 	@$(BIN)/pytest tests/containers
 
+image: ## build the container image: make image IMAGE=registry/name:tag DOCKER=podman
+	@$(DOCKER) build $(BUILD_FLAGS) --file deploy/Dockerfile --tag $(IMAGE) --label org.opencontainers.image.version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' bridge/__init__.py) --label org.opencontainers.image.revision=$$(git rev-parse HEAD) .
+
+test-image: $(READY) image ## the image run for real, locked in, beside Kafka and the Copper double (needs a container engine)
+	@$(BIN)/pytest tests/image
+
 contract: $(READY) ## write topics/ anew from the catalogue
 	@$(BIN)/python -m bridge.contract.publish
 
 nightly: $(READY) ## the long form of the tests
 	@$(BIN)/pytest -m nightly
 
-lock: ## resolve the dependencies anew into requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --upgrade --quiet --output-file requirements.lock
+lock: ## resolve the dependencies anew, those of the image to the same versions (needs uv)
+	@$(LOCK) pyproject.toml --group dev --upgrade --output-file requirements.lock
+	@$(LOCK) pyproject.toml --extra tracing --constraints requirements.lock --output-file deploy/requirements.lock
+	@$(LOCK) --group build --constraints requirements.lock --output-file deploy/build.lock
 
 clean: ## remove .venv and every cache of the tools
 	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -13,7 +13,7 @@ from bridge.copper.budgeting import Allowance
 from bridge.copper.client import CopperAccount, CopperConnection
 from bridge.copper.wire import ApiKey, BearerToken, Credentials
 from bridge.kafka.addresses import Addresses
-from bridge.kafka.connection import Connection
+from bridge.kafka.connection import Connection, heed_cancellation
 from bridge.kafka.inbox import Inbox
 from bridge.kafka.intake import Intake
 from bridge.kafka.membership import Membership
@@ -123,6 +123,7 @@ async def _prepared(settings: Settings, names: TopicNames, connection: Connectio
             return await cluster_id(connection)
         except KafkaUnreachable as problem:
             observing.unreachable(str(problem))
+            heed_cancellation()
             await asyncio.sleep(KAFKA_AGAIN_SECONDS)
 
 

@@ -75,7 +75,10 @@ def sandbox_kafka(
 
 @sandbox.command("copper")
 def sandbox_copper(
-    port: Annotated[int, typer.Option(help="Where to listen, on loopback; 0 takes a free one.")] = 4010,
+    host: Annotated[
+        str, typer.Option(help="Where to listen; beyond loopback only on a network of your own.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="And on which port; 0 takes a free one.")] = 4010,
     accounts: Annotated[list[str] | None, typer.Option("--account", help="Names of the accounts.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything that happens by chance.")] = 7,
     *,
@@ -84,7 +87,7 @@ def sandbox_copper(
     """A double of Copper's API, until Ctrl-C. Its address is the line on standard output."""
     from bridge.cli.sandboxes import run_copper_double
 
-    raise typer.Exit(run_copper_double(port, accounts or ["acme"], seed=seed, people=people))
+    raise typer.Exit(run_copper_double(host, port, accounts or ["acme"], seed=seed, people=people))
 
 
 @app.command()

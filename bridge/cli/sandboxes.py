@@ -12,6 +12,7 @@ from bridge.sandbox.copper import DoubleAccount, run_copper
 from bridge.sandbox.kafka import EngineRefused, JarsUnresolved, KafkaDied, NoKafka, sandbox_kafka
 from bridge.sandbox.kafka.ports import free_ports
 
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _NO_KAFKA = (NoKafka, KafkaDied, EngineRefused, JarsUnresolved)
 
 
@@ -53,19 +54,23 @@ async def _serve_kafka(nodes: int, stop: asyncio.Event) -> None:
         await stop.wait()
 
 
-def run_copper_double(port: int, names: Sequence[str], *, seed: int, people: bool) -> int:
+def run_copper_double(host: str, port: int, names: Sequence[str], *, seed: int, people: bool) -> int:
     """A Copper double until a signal; the exit code."""
     accounts = {name: DoubleAccount(name, f"{name}-key", f"ops@{name}.example") for name in names}
     (port,) = (port,) if port else free_ports(1)
-    typer.echo(f"http://127.0.0.1:{port}/developer_api/v1")
+    typer.echo(f"http://{host}:{port}/developer_api/v1")
+    if host not in _LOOPBACK:
+        typer.echo(
+            f"listening on {host}: whoever reaches port {port} controls the double, without a password", err=True
+        )
     for account in accounts.values():
         typer.echo(f"account {account.name}: user_email {account.user_email}, api_key {account.api_key}", err=True)
-    asyncio.run(_copper(port, accounts, seed=seed, people=people))
+    asyncio.run(_copper(host, port, accounts, seed=seed, people=people))
     return Exit.OK
 
 
-async def _copper(port: int, accounts: dict[str, DoubleAccount], *, seed: int, people: bool) -> None:
-    await run_copper("127.0.0.1", port, accounts, seed=seed, people=people, stop=_signalled())
+async def _copper(host: str, port: int, accounts: dict[str, DoubleAccount], *, seed: int, people: bool) -> None:
+    await run_copper(host, port, accounts, seed=seed, people=people, stop=_signalled())
 
 
 def _signalled() -> asyncio.Event:
