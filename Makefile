@@ -5,7 +5,7 @@ READY := .venv/ready
 # Most tests wait, so there are more workers than the two cores of the smallest machine that runs them.
 PARALLEL := -n 3 --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench test-containers contract nightly lock clean
+.PHONY: help setup demo test check lint tools bench test-containers contract nightly lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -16,7 +16,7 @@ setup: $(READY) ## make .venv with .venv/bin/copper-bridge in it
 demo: $(READY) ## the bridge at work against a Copper double and a real Kafka: make demo ARGS="--exit-after 60s"
 	@$(BIN)/copper-bridge demo $(ARGS)
 
-test: lint ## everything CI runs
+test: lint tools ## everything CI runs
 	@$(BIN)/pytest $(PARALLEL) -m "not nightly"
 
 check: lint ## what to run before a commit: format, lint, types, layers, contract, fast tests
@@ -24,6 +24,9 @@ check: lint ## what to run before a commit: format, lint, types, layers, contrac
 
 lint: $(READY)
 	@$(BIN)/ruff format --check && $(BIN)/ruff check && $(BIN)/mypy && $(BIN)/lint-imports --no-logo && $(BIN)/python -m bridge.contract.publish --check
+
+tools: $(READY) ## helm and promtool for the tests of the deployment, once per user
+	@tests/tools.sh helm promtool
 
 bench: $(READY) ## measure speed, in ratios of one run
 	@$(BIN)/pytest -s tests/benchmarks

@@ -1,6 +1,6 @@
 """The chart's schema of values: `values.schema.json` beside the chart's own part, `config` being the settings' models.
 
-`python tests/deploy/values_schema.py` writes it; a test holds the file against it. What the chart decides itself, and
+`python -m tests.deploy.values_schema` writes it; a test holds the file against it. What the chart decides itself, and
 secrets, are no part of `config`: they would be said twice, or lie readable in a ConfigMap.
 """
 
