@@ -1,0 +1,155 @@
+"""Every metric that dashboard, alerts and docs speak of is in a running bridge's registry, with those labels and
+values, and each of a bridge's metrics is documented and on the dashboard.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bridge.app.observing import Observing
+from bridge.telemetry.metrics import PREFIX
+from tests.deploy.chart import CHART, one
+from tests.deploy.test_alerts import RULES, promtool
+
+ROOT = CHART.parents[2]
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/copper-bridge.json").read_text())
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+PAGES = sorted((ROOT / "docs").glob("**/*.md"))
+TABLE = ROOT / "docs/reference/metrics-and-logs.md"
+
+COMING = {
+    "account_paused": {"account"},
+    "budget_used_calls": {"account", "lane"},
+    "budget_wait_seconds": {"lane"},
+    "commands_waiting": {"account"},
+    "event_delay_seconds": {"entity"},
+    "event_loop_lag_seconds": set[str](),
+    "input_lag_records": {"topic"},
+    "scan_interval_seconds": {"entity"},
+}
+"""Metrics that are being made elsewhere. A name that has landed is to be taken out here."""
+OTHERS = {"ALERTS", "kafka_consumergroup_lag", "kube_pod_container_status_restarts_total"}
+OTHERS |= {"container_cpu_usage_seconds_total", "container_memory_working_set_bytes"}
+"""Metrics of Prometheus, Kubernetes and a lag exporter, which the dashboard shows beside ours."""
+TARGETS = {"namespace", "pod", "le"}
+"""Labels that Prometheus adds to what it reads, and a histogram's own."""
+NAME = re.compile(rf"\b{PREFIX}_(\w+)\b")
+USE = re.compile(rf"\b{PREFIX}_(\w+)(?:{{([^}}]*)}})?")
+ENDINGS = ("_total", "_bucket", "_sum", "_count", "_info")
+
+
+def made() -> dict[str, set[str]]:
+    """Each metric that a bridge has, without prefix and without its type's ending, and its labels."""
+    registry: Any = Observing().registry
+    found = {}
+    for collector in {*registry._collector_to_names}:
+        found[collector._name.removeprefix(f"{PREFIX}_")] = {*collector._labelnames}
+    return found
+
+
+def base(name: str) -> str:
+    """`events_published_total` is `events_published`."""
+    return next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending)), name)
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    """Everything that is asked of Prometheus, and who asks it."""
+    yield from ((rule["alert"], rule["expr"]) for rule in RULES)
+    for panel in PANELS:
+        yield from ((panel["title"], target["expr"]) for target in panel["targets"])
+    for variable in DASHBOARD["templating"]["list"][1:]:
+        yield variable["name"], variable["query"]["query"]
+
+
+KNOWN = made() | COMING
+ASKED = [*expressions()]
+
+
+def test_what_is_coming_has_not_landed() -> None:
+    assert COMING.keys() & made().keys() == set(), "take these out of COMING"
+
+
+def test_every_metric_that_is_asked_for_exists() -> None:
+    assert {base(name) for _, text in ASKED for name in NAME.findall(text)} <= KNOWN.keys()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_metric_that_the_docs_speak_of_exists(page: Path) -> None:
+    assert {base(name) for name in NAME.findall(page.read_text())} <= KNOWN.keys()
+
+
+def rows() -> Mapping[str, str]:
+    """The reference's table: metric to its labels."""
+    row = re.compile(rf"^\| `{PREFIX}_(\w+)` \| ([^|]*)\|", re.MULTILINE)
+    return dict(row.findall(TABLE.read_text()))
+
+
+def test_every_metric_of_a_bridge_is_documented_with_its_labels() -> None:
+    documented = {base(name): set(re.findall(r"`(\w+)`", labels)) for name, labels in rows().items()}
+    for name, labels in made().items():
+        assert name in documented, f"{PREFIX}_{name} is undocumented"
+        assert documented[name] == labels or name == "build", name
+
+
+def test_labels_that_are_asked_for_are_those_of_the_metric() -> None:
+    for asker, text in ASKED:
+        for name, matchers in USE.findall(text):
+            asked = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers))
+            assert asked <= KNOWN[base(name)] | TARGETS, f"{asker}: {name}"
+
+
+def test_values_of_labels_that_are_asked_for_are_documented() -> None:
+    text = TABLE.read_text()
+    for asker, expression in ASKED:
+        for name, matchers in USE.findall(expression):
+            if base(name) in COMING:
+                continue
+            values = re.findall(r'"([^"$]*)"', matchers)
+            for value in (each for group in values for each in group.split("|")):
+                assert f"`{value}`" in text or re.fullmatch(r"\d[\d.]*", value), f"{asker}: {name} {value}"
+
+
+def test_prometheus_takes_every_expression_of_the_dashboard(tmp_path: Path) -> None:
+    queries = [target["expr"] for panel in PANELS for target in panel["targets"]]
+    rules = [
+        {"record": f"panel:{number}", "expr": expr.replace("$__rate_interval", "5m")}
+        for number, expr in enumerate(queries)
+    ]
+    file = tmp_path / "dashboard.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    assert f"{len(rules)} rules found" in promtool("check", "rules", file)
+
+
+def test_the_dashboard_asks_only_for_metrics_that_somebody_has() -> None:
+    words = re.compile(r"\b([a-zA-Z_]\w+)\{")
+    for asker, text in ASKED:
+        others = {name for name in words.findall(text) if not name.startswith(PREFIX)}
+        assert others <= OTHERS, asker
+
+
+def test_every_metric_of_a_bridge_is_on_the_dashboard() -> None:
+    shown = {base(name) for panel in PANELS for target in panel["targets"] for name in NAME.findall(target["expr"])}
+    assert KNOWN.keys() - shown == set()
+
+
+def test_panels_have_names_of_their_own_and_places_that_do_not_overlap() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        place = panel["gridPos"]
+        cells = {(place["x"] + right, place["y"] + down) for right in range(place["w"]) for down in range(place["h"])}
+        assert not cells & taken, panel["title"]
+        assert place["x"] + place["w"] <= 24
+        taken |= cells
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    assert len({panel["title"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+def test_the_chart_installs_the_dashboard_for_grafanas_sidecar() -> None:
+    installed = one("monitoring", "ConfigMap", "crm-copper-bridge-dashboard")
+    assert installed["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(installed["data"]["copper-bridge.json"]) == DASHBOARD
