@@ -19,7 +19,7 @@ HELM_DIGEST=b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd
 
 get_helm() {
     if [ "$(uname -sm)" != 'Linux x86_64' ]; then
-        command -v helm >/dev/null || missing 'No helm: put Helm 3.18 or newer on the path (macOS: `brew install helm`).'
+        command -v helm >/dev/null || missing 'No helm: put Helm 3.10 or newer on the path (macOS: `brew install helm`).'
         return
     fi
     echo "$HELM_DIGEST  $TOOLS/helm" | sha256sum --check --status 2>/dev/null && return

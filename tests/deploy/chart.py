@@ -26,9 +26,10 @@ def tool(name: str) -> str:
     return found or pytest.fail(f"There is no {name}: `make tools` gets it, or says how.", pytrace=False)
 
 
-def helm(*arguments: str, values: str, sets: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    """Helm about the chart, with a values file of ours and `--set`s."""
-    command = [tool("helm"), *arguments, str(CHART), "-f", str(CHART.parents[2] / f"tests/deploy/values/{values}.yaml")]
+def helm(*arguments: str, values: str | Path, sets: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """Helm about the chart, with a values file, one of ours by its name, and `--set`s."""
+    file = values if isinstance(values, Path) else Path(__file__).parent / f"values/{values}.yaml"
+    command = [tool("helm"), *arguments, str(CHART), "-f", str(file)]
     for each in sets:
         command += ["--set", each]
     return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words

@@ -1,6 +1,8 @@
 """The chart, rendered by a real Helm from several values files: what it makes is valid, and what it was asked for."""
 
 import math
+import re
+import textwrap
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ OLDEST, NEWEST = "1.32", "1.37"
 """What both take, every version between them takes. Chart.yaml says the same to Helm."""
 CUSTOM = {"ServiceMonitor", "PrometheusRule"}
 """Of the Prometheus operator, whose schemas Kubernetes does not have."""
+GUIDE = CHART.parents[2] / "docs/how-to/install-on-kubernetes.md"
 CLOSING_S = 15.0
 """The least time to close everything after the grace period: clients of Kafka, both ports."""
 REFERRED_TO = "the-pods-name-or-a-secret"
@@ -212,3 +215,11 @@ def test_the_notes_tell_what_is_missing_and_what_comes_next() -> None:
     assert "those above it stand by" in installed("replicas")
     assert "for a laptop" in installed("laptop")
     assert "No Secret is mounted" in installed("webhooks", "secrets.existing=null")
+
+
+def test_the_values_of_the_guide_are_taken(tmp_path: Path) -> None:
+    (block,) = re.findall(r"^   ```yaml\n   # crm.yaml\n(.*?)^   ```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    file = tmp_path / "crm.yaml"
+    file.write_text(textwrap.dedent(block))
+    done = helm("lint", "--strict", values=file)
+    assert done.returncode == 0, done.stdout + done.stderr

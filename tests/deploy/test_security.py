@@ -123,7 +123,18 @@ def test_strangers_come_in_by_the_public_port_only(values: str) -> None:
     assert all(any(peer.values()) for peer in internal["from"]), "an empty selector is everybody"
 
 
-def test_the_policy_holds_for_the_replicas() -> None:
-    selector = one("production", "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]
-    labels = one("production", "StatefulSet", NAME)["spec"]["template"]["metadata"]["labels"]
-    assert selector.items() <= labels.items()
+def test_a_policy_holds_for_the_replicas_and_another_for_the_test() -> None:
+    labels = one("production", "StatefulSet")["spec"]["template"]["metadata"]["labels"]
+    assert one("production", "NetworkPolicy")["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    trial = one("production", "NetworkPolicy", f"{NAME}-test")["spec"]
+    labels = one("production", "Pod", f"{NAME}-test")["metadata"]["labels"]
+    assert trial["podSelector"]["matchLabels"].items() <= labels.items()
+    assert "ingress" not in trial
+
+
+def test_the_test_may_ask_the_replicas() -> None:
+    _, internal = one("production", "NetworkPolicy")["spec"]["ingress"]
+    labels = one("production", "Pod", f"{NAME}-test")["metadata"]["labels"]
+    assert internal["from"][0]["podSelector"]["matchLabels"].items() <= labels.items()
+    to = one("production", "NetworkPolicy", f"{NAME}-test")["spec"]["egress"][-1]
+    assert to["ports"] == [{"protocol": "TCP", "port": "internal"}]
