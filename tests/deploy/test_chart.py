@@ -3,7 +3,8 @@
 import math
 import re
 import textwrap
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import kubernetes_validate
 import pytest
 import typer
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import bridge
 from bridge.cli.main import app
@@ -24,6 +28,7 @@ CUSTOM = {"ServiceMonitor", "PrometheusRule"}
 GUIDE = CHART.parents[2] / "docs/how-to/install-on-kubernetes.md"
 CLOSING_S = 15.0
 """The least time to close everything after the grace period: clients of Kafka, both ports."""
+ETC = "/etc/copper-bridge"
 REFERRED_TO = "the-pods-name-or-a-secret"
 SECRETS = {
     "accounts__acme__api_key": "key-of-acme",
@@ -70,16 +75,29 @@ def environment(container: Manifest) -> dict[str, str]:
 
 
 def settings_of(values: str, tmp_path: Path) -> Settings:
-    """The settings as the pod would have them, with the secrets it mounts."""
-    file = tmp_path / "bridge.yaml"
-    file.write_text(one(values, "ConfigMap")["data"]["bridge.yaml"])
-    (tmp_path / "secrets").mkdir()
-    accounts = yaml.safe_load(file.read_text())["accounts"]
+    """The settings as the pod would have them, with the secrets and certificates it mounts."""
+    file, secrets, tls = tmp_path / "bridge.yaml", tmp_path / "secrets", tmp_path / "tls"
+    written = one(values, "ConfigMap")["data"]["bridge.yaml"]
+    file.write_text(written.replace(f"{ETC}/tls", str(tls)))
+    for directory in (secrets, tls):
+        directory.mkdir()
+    (tls / "ca.crt").write_bytes(authority())
+    accounts = yaml.safe_load(written)["accounts"]
     for name, secret in SECRETS.items():
         if name.startswith("kafka") or name.split("__")[1] in accounts:
-            (tmp_path / "secrets" / name).write_text(secret)
+            (secrets / name).write_text(secret)
     container = containers(next(pods(values)))[0]
-    return load(file, environment(container), {"secrets_dir": str(tmp_path / "secrets")})
+    return load(file, environment(container), {"secrets_dir": str(secrets)})
+
+
+@cache
+def authority() -> bytes:
+    """A certificate in PEM, as `kafkaTls.existingSecret` holds it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "kafka")])
+    year = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, *year).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.PEM)
 
 
 @pytest.mark.parametrize("values", VALUES)
@@ -91,6 +109,7 @@ def test_the_bridge_knows_the_settings_and_variables_that_it_is_given(values: st
     assert ports == {"public": settings.server.public.port, "internal": settings.server.internal.port}
     mounts = {each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
     assert {str(settings.state.dir), str(Settings.model_fields["secrets_dir"].default)} <= mounts
+    assert (f"{ETC}/tls" in mounts) is (settings.kafka.ssl_cafile is not None)
 
 
 def test_big_numbers_and_lists_arrive_as_they_were_written(tmp_path: Path) -> None:
@@ -103,6 +122,12 @@ def test_big_numbers_and_lists_arrive_as_they_were_written(tmp_path: Path) -> No
 def test_variables_of_the_test_are_settings_too(values: str) -> None:
     (test,) = one(values, "Pod", f"{NAME}-test")["spec"]["containers"]
     load(None, environment(test), {"accounts": {"acme": {"access_token": "a-token"}}})
+
+
+@pytest.mark.parametrize("values", VALUES)
+def test_the_test_finds_the_settings_where_the_bridge_does(values: str) -> None:
+    bridges, (test,) = (next(pods(values))["containers"][0], one(values, "Pod", f"{NAME}-test")["spec"]["containers"])
+    assert [each for each in bridges["volumeMounts"] if each["mountPath"].startswith(ETC)] == test["volumeMounts"]
 
 
 @pytest.mark.parametrize("values", VALUES)

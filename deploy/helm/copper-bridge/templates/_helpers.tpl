@@ -74,3 +74,41 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
+
+{{- /* Only the pod's group reads secrets; without a group of ours, whoever is in the pod. */ -}}
+{{- define "copper-bridge.secretMode" -}}
+{{ empty .Values.runAsUser | ternary "0444" "0440" }}
+{{- end }}
+
+{{- /* Where the bridge and its command line look for settings. */ -}}
+{{- define "copper-bridge.settingsMounts" -}}
+# one file: a directory below a read-only one could not be mounted
+- {name: config, mountPath: /etc/copper-bridge/bridge.yaml, subPath: bridge.yaml, readOnly: true}
+{{- if or .Values.secrets.existing .Values.secrets.plain }}
+- {name: secrets, mountPath: /etc/copper-bridge/secrets, readOnly: true}
+{{- end }}
+{{- if .Values.kafkaTls.existingSecret }}
+- {name: tls, mountPath: /etc/copper-bridge/tls, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "copper-bridge.settingsVolumes" -}}
+- name: config
+  configMap: {name: {{ include "copper-bridge.fullname" . }}}
+{{- if or .Values.secrets.existing .Values.secrets.plain }}
+- name: secrets
+  projected:
+    defaultMode: {{ include "copper-bridge.secretMode" . }}
+    sources:
+      {{- range .Values.secrets.existing }}
+      - secret: {name: {{ . }}}
+      {{- end }}
+      {{- if .Values.secrets.plain }}
+      - secret: {name: {{ include "copper-bridge.fullname" . }}}
+      {{- end }}
+{{- end }}
+{{- with .Values.kafkaTls.existingSecret }}
+- name: tls
+  secret: {secretName: {{ . }}, defaultMode: {{ include "copper-bridge.secretMode" $ }}}
+{{- end }}
+{{- end }}
