@@ -11,7 +11,7 @@ export IMAGE ?= copper-kafka-bridge:dev
 export COMPOSE ?= $(DOCKER) compose
 BUILD_FLAGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint browser bench test-containers image test-image contract nightly lock clean
+.PHONY: help setup demo test check lint browser tools bench test-containers image test-image contract nightly lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -22,7 +22,7 @@ setup: $(READY) ## make .venv with .venv/bin/copper-bridge in it
 demo: $(READY) ## the bridge at work against a Copper double and a real Kafka: make demo ARGS="--exit-after 60s"
 	@$(BIN)/copper-bridge demo $(ARGS)
 
-test: lint browser ## everything CI runs
+test: lint browser tools ## everything CI runs
 	@$(BIN)/pytest $(PARALLEL) -m "not nightly"
 
 check: lint ## what to run before a commit: format, lint, types, layers, contract, fast tests
@@ -33,6 +33,9 @@ lint: $(READY)
 
 browser: ## a Chromium for the tests of the status page, where there is none
 	@sh tests/browser.sh >/dev/null
+
+tools: $(READY) ## helm and promtool for the tests of the deployment, once per user
+	@tests/tools.sh helm promtool
 
 bench: $(READY) ## measure speed, in ratios of one run
 	@$(BIN)/pytest -s tests/benchmarks
