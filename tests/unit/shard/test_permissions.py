@@ -28,7 +28,11 @@ async def test_an_empty_list_refuses_every_action_before_any_call(stage: Stage) 
     assert (stage.copper.calls, stage.buried) == ([], [])
 
 
-@pytest.mark.parametrize("allowed", [row for row in CATALOGUE.actions if row.name in {"get", "upsert"}], ids=str)
+@pytest.mark.parametrize(
+    "allowed",
+    [row for row in CATALOGUE.actions if row.name in {"get", "upsert"}],
+    ids=lambda row: f"{row.entity}.{row.name}",
+)
 async def test_one_allowed_action_is_carried_out_and_its_neighbours_are_not(stage: Stage, allowed: Action) -> None:
     entity, name = allowed.entity, f"{allowed.entity}.{allowed.name}"
     async with stage.at_work(stage.executing(permissions=Permissions(accounts={ACCOUNT: (name,)}))):
