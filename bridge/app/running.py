@@ -143,13 +143,15 @@ async def serving(
 async def _unless(stop: asyncio.Event, making: Coroutine[None, None, T]) -> T:
     """What is being made, unless one is asked to stop first."""
     work, stopping = asyncio.create_task(making), asyncio.create_task(stop.wait())
-    await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not work.done():
+    try:
+        await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise StoppedEarly
+        return await work
+    finally:
+        stopping.cancel()
         work.cancel()
         await asyncio.wait([work])
-        raise StoppedEarly
-    return await work
 
 
 async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asyncio.Event) -> None:

@@ -22,7 +22,6 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 TABLE = ROOT / "docs/reference/metrics-and-logs.md"
 
 COMING = {
-    "account_paused": {"account"},
     "budget_used_calls": {"account", "lane"},
     "budget_wait_seconds": {"lane"},
     "commands_waiting": {"account"},
