@@ -92,7 +92,9 @@ def listen(
         list[str] | None, typer.Argument(metavar="[PATTERN]…", help="Topics, such as 'copper.lead.*'.")
     ] = None,
     bootstrap_servers: Servers = "localhost:9092",
-    start: Annotated[str, typer.Option("--from", metavar="latest|earliest", help="Where to begin.")] = "latest",
+    start: Annotated[
+        str, typer.Option("--from", metavar="latest|earliest|TIME|AGE", help="Where to begin: also 2h, or RFC 3339.")
+    ] = "latest",
     count: Annotated[int | None, typer.Option("-n", min=1, help="End after so many records.")] = None,
     prefix: Prefix = "copper",
     *,
@@ -101,10 +103,8 @@ def listen(
     """Watch events and replies go by; committed records only."""
     from bridge.cli.talking import watch
 
-    if start not in {"latest", "earliest"}:
-        raise typer.BadParameter("must be latest or earliest", param_hint="--from")
     wanted = patterns or [f"{prefix}.*.changes", f"{prefix}.*.replies"]
-    raise typer.Exit(watch(bootstrap_servers, wanted, earliest=start == "earliest", count=count, as_objects=as_json))
+    raise typer.Exit(watch(bootstrap_servers, wanted, start=start, count=count, as_objects=as_json))
 
 
 @app.command()

@@ -11,7 +11,9 @@ from bridge.client.outcomes import (
     NotUnderstood,
     OutcomeUnknown,
 )
+from bridge.client.signing import signing_key
 from bridge.client.waiting import Waited, wait_complete
+from bridge.contract.signing import SigningKey
 
 __all__ = [
     "CommandExpired",
@@ -24,6 +26,8 @@ __all__ = [
     "NotUnderstood",
     "OutcomeUnknown",
     "Record",
+    "SigningKey",
     "Waited",
+    "signing_key",
     "wait_complete",
 ]

@@ -146,7 +146,7 @@ async def test_listening_from_now_sees_what_matches_and_topics_that_are_made_lat
     told: list[Sequence[str]] = []
     async with topics(bootstrap_servers, one, other), writer(bootstrap_servers) as producer:
         await producer.send_and_wait(one, b"before")
-        listening = listen(bootstrap_servers, [f"{prefix}.*.changes"], earliest=False, ready=told.append)
+        listening = listen(bootstrap_servers, [f"{prefix}.*.changes"], since=None, ready=told.append)
         async with asyncio.timeout(PATIENCE_S), aclosing(listening) as records:
             first = asyncio.create_task(anext(records))
             while not told:  # noqa: ASYNC110 - a callback tells it
