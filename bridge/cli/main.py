@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 import bridge
-from bridge.cli import dlt, operating
+from bridge.cli import dlt, inspecting, operating
 from bridge.cli.options import Config, Prefix, Servers, Set
 
 app = typer.Typer(name="copper-bridge", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 sandbox = typer.Typer(no_args_is_help=True, help="Parts of the sandbox alone, for your own tests. Not for production.")
 app.add_typer(operating.app)
+app.add_typer(inspecting.app)
 app.add_typer(dlt.app, name="dlt")
 app.add_typer(sandbox, name="sandbox")
 

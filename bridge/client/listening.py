@@ -23,8 +23,8 @@ async def listen(
     """Every record of every topic that matches one of `patterns` (`copper.*.changes`), for ever.
 
     Each partition from its first record that is as young as `since` (Unix seconds, 0: its beginning), or with None from
-    where it ends. `ready` is told the topics once the starting points are fixed: what is committed later will be seen. A topic that is
-    made later is listened to from its beginning. Raises `KafkaTrouble`.
+    where it ends. `ready` is told the topics once the starting points are fixed: what is committed later will be seen.
+    A topic that is made later is listened to from its beginning. Raises `KafkaTrouble`.
     """
     async with directory(bootstrap_servers) as topics, consumer(bootstrap_servers) as client:
         await _follow(client, await _matching(topics, patterns), since)
