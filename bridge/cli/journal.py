@@ -8,9 +8,9 @@ import typer
 
 from bridge.cli.exits import Exit, exit_code
 from bridge.cli.letters import safe
-from bridge.cli.lines import utc
 from bridge.client.journal import Step, journal
 from bridge.contract.journal import Attempted, Finished
+from bridge.contract.moments import utc
 from bridge.contract.replies import Reply, Status
 from bridge.contract.topics import TopicNames
 

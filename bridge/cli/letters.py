@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import orjson
 
-from bridge.cli.lines import utc
 from bridge.contract.announcements import Told
 from bridge.contract.dead_letters import Letter
+from bridge.contract.moments import utc
 from bridge.policy.redriving import Kept, State, Step
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))

@@ -4,8 +4,9 @@ import orjson
 import pytest
 
 from bridge.contract.control import Asked
+from bridge.contract.cursors import ScanCursor, position_key
 from bridge.contract.sharding import shard_of
-from bridge.shard.cursors import ScanCursor, position_key, read_snapshot, scan_record
+from bridge.shard.cursors import read_snapshot, scan_record
 from bridge.shard.ports import Draft
 from tests.unit.shard.stage import ACCOUNT, NAMES, OTHER, PARTITIONS, SHARD, Stage
 

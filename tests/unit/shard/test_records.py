@@ -6,20 +6,13 @@ import orjson
 import pytest
 
 from bridge.contract.commands import Command, decode, encode
+from bridge.contract.cursors import ScanCursor, position_key, scan_key
 from bridge.contract.failures import Code, Failure
 from bridge.contract.journal import Attempted, Finished
 from bridge.contract.records import Incoming, Outgoing, Position
 from bridge.contract.replies import Reply, Status, failed
 from bridge.contract.topics import TopicNames
-from bridge.shard.cursors import (
-    ScanCursor,
-    cursor_record,
-    following_since,
-    position_key,
-    read_scan,
-    scan_key,
-    scan_record,
-)
+from bridge.shard.cursors import cursor_record, following_since, read_scan, scan_record
 from bridge.shard.journal import (
     attempt_record,
     entry_key,
