@@ -56,6 +56,16 @@ def digests(settings: Settings) -> dict[str, tuple[bytes, ...]]:
     }
 
 
+def wish(settings: Settings, account: str) -> tuple[list[Wanted], str | None, dict[str, str]]:
+    """The subscriptions to have, where they send notifications to, and the headers that those carry."""
+    url = settings.webhooks.public_url
+    headers = {notifications.TOKEN_HEADER: secret(settings, account)}
+    if url is None:
+        return [], None, headers
+    wanted = [each for each in WANTED if settings.events.of(each.entity).enabled]
+    return wanted, f"{str(url).rstrip('/')}/webhooks/copper/{account}", headers
+
+
 def subscribing(
     settings: Settings,
     account: CopperAccount,
@@ -64,10 +74,7 @@ def subscribing(
     observe: Callable[[str, Plan | Trouble], None],
 ) -> Subscribing:
     """The flow for an account. Without an address to send notifications to it removes what we made before."""
-    url = settings.webhooks.public_url
-    wanted = [each for each in WANTED if settings.events.of(each.entity).enabled] if url is not None else []
-    target = f"{str(url).rstrip('/')}/webhooks/copper/{account.name}" if url is not None else None
-    headers = {notifications.TOKEN_HEADER: secret(settings, account.name)}
+    wanted, target, headers = wish(settings, account.name)
     return Subscribing(
         account.name,
         lambda made: subscriptions.reconcile(account, wanted, target=target, headers=headers, made=made),
@@ -75,5 +82,5 @@ def subscribing(
         observe,
         ledger,
         publishing,
-        wanted=url is not None,
+        wanted=target is not None,
     )

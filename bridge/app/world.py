@@ -63,7 +63,8 @@ async def made(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbox]
             settings.copper.base_url, timeout=settings.copper.timeout.total_seconds(), observe=observing.called
         )
     )
-    accounts = {name: _account(copper, name, account, settings) for name, account in settings.accounts.items()}
+    now = asyncio.get_running_loop().time()
+    accounts = {name: account_of(copper, name, account, settings, now) for name, account in settings.accounts.items()}
     inputs = [*map(names.commands, CATALOGUE.entities), names.inbox, names.control]
     partitions = settings.topics.partitions
     world = World(
@@ -108,12 +109,14 @@ async def _prepared(settings: Settings, names: TopicNames, connection: Connectio
             await asyncio.sleep(KAFKA_AGAIN_SECONDS)
 
 
-def _account(copper: CopperConnection, name: str, account: AccountSettings, settings: Settings) -> CopperAccount:
+def account_of(
+    copper: CopperConnection, name: str, account: AccountSettings, settings: Settings, since: float
+) -> CopperAccount:
+    """An account with the credentials that the settings have for it, and a budget that is empty at `since`."""
     if account.access_token is not None:
         credentials: ApiKey | BearerToken = BearerToken(account.access_token.get_secret_value())
     elif account.api_key is not None:
         credentials = ApiKey(account.api_key.get_secret_value(), account.user_email or "")
     else:
         raise ValueError("settings let no account without credentials through")
-    now = asyncio.get_running_loop().time()
-    return copper.account(name, credentials, Allowance(Budget(settings.copper.requests_per_minute, now)))
+    return copper.account(name, credentials, Allowance(Budget(settings.copper.requests_per_minute, since)))

@@ -13,17 +13,26 @@ from bridge.cli.arguments import nested
 from bridge.cli.exits import Exit
 from bridge.kafka.membership import MembershipContested
 from bridge.kafka.topics import TopicsUnfit
-from bridge.settings import SettingsProblem, load
+from bridge.settings import Settings, SettingsProblem, load
 from bridge.telemetry import logs
 
 _USUAL = (Path("bridge.yaml"), Path("/etc/copper-bridge/bridge.yaml"))
 
 
+def settings_of(config: Path | None, pairs: Sequence[str]) -> Settings:
+    """The settings of that file, else of the usual one that is there, and of everything else that says some.
+
+    Raises:
+        SettingsProblem: they are wrong.
+    """
+    path = config or next((usual for usual in _USUAL if usual.is_file()), None)
+    return load(path, os.environ, nested(pairs, parse=False))
+
+
 def run_bridge(config: Path | None, pairs: Sequence[str]) -> int:
     """Run until a signal; the exit code. Without a file and without the usual ones, the environment may say it all."""
-    path = config or next((usual for usual in _USUAL if usual.is_file()), None)
     try:
-        settings = load(path, os.environ, nested(pairs, parse=False))
+        settings = settings_of(config, pairs)
     except SettingsProblem as problem:
         typer.echo(str(problem), err=True)
         return Exit.SETTINGS

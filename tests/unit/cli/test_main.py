@@ -14,7 +14,23 @@ from typer.testing import CliRunner, Result
 import bridge
 from bridge.cli.main import app
 
-COMMANDS = ("run", "demo", "sandbox", "listen", "call", "snapshot", "sweep", "progress", "wait", "deletes", "dlt")
+COMMANDS = (
+    "run",
+    "demo",
+    "sandbox",
+    "listen",
+    "call",
+    "snapshot",
+    "sweep",
+    "progress",
+    "wait",
+    "deletes",
+    "dlt",
+    "status",
+    "journal",
+    "cursor",
+    "webhooks",
+)
 WITHIN = (
     ("sandbox", "kafka"),
     ("sandbox", "copper"),
@@ -24,6 +40,11 @@ WITHIN = (
     ("dlt", "ls"),
     ("dlt", "show"),
     ("dlt", "redrive"),
+    ("journal", "show"),
+    ("cursor", "show"),
+    ("cursor", "set"),
+    ("webhooks", "ls"),
+    ("webhooks", "sync"),
 )
 
 
@@ -64,7 +85,7 @@ def test_every_command_has_help(command: Sequence[str]) -> None:
 
 def test_no_command_is_a_coroutine_which_would_silently_do_nothing() -> None:
     functions = [row.callback for group in groups(app) for row in group.registered_commands]
-    assert len(functions) == len(COMMANDS) + len(WITHIN) - 3
+    assert len(functions) == len(COMMANDS) + len(WITHIN) - len({group for group, _ in WITHIN})
     assert [function for function in functions if function is None or function.__code__.co_flags & 0x80] == []
 
 
@@ -109,6 +130,9 @@ def test_the_settings_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
         ("wait", "acme", "compny"),
         ("wait", "acme", "--to", "2026-11-25"),
         ("deletes", "approve"),
+        ("cursor", "set", "acme", "compny", "2h"),
+        ("cursor", "set", "acme", "company", "2 hours"),
+        ("journal", "show"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: Sequence[str]) -> None:
@@ -127,12 +151,22 @@ def test_wrong_usage_is_exit_code_2(arguments: Sequence[str]) -> None:
         ("deletes", "ls"),
         ("deletes", "approve", "acme"),
         ("deletes", "reject", "acme"),
+        ("journal", "show", "c-1"),
+        ("cursor", "show"),
+        ("cursor", "set", "acme", "lead", "2h"),
     ],
 )
 def test_a_kafka_that_is_not_there_is_one_line_and_exit_code_5(arguments: Sequence[str]) -> None:
     result = invoke(*arguments, "-b", "127.0.0.1:1")
     assert (result.exit_code, result.stdout) == (5, "")
     assert result.stderr == "Kafka at 127.0.0.1:1 cannot be used: KafkaConnectionError\n"
+
+
+def test_a_bridge_that_is_not_there_is_one_line_and_exit_code_7() -> None:
+    for more in ((), ("--watch",), ("--json",)):
+        result = invoke("status", "--url", "http://127.0.0.1:1", *more)
+        assert (result.exit_code, result.stdout) == (7, "")
+        assert result.stderr == "no bridge tells its status at http://127.0.0.1:1: ClientConnectorError\n"
 
 
 def test_without_docker_java_and_maven_the_sandbox_says_in_one_line_what_to_install() -> None:
