@@ -161,6 +161,19 @@ async def test_listening_from_now_sees_what_matches_and_topics_that_are_made_lat
     assert told == [[one]]
 
 
+async def test_listening_from_an_age_begins_with_the_first_record_that_is_younger(
+    bootstrap_servers: str, fresh: Callable[[str], str]
+) -> None:
+    topic = fresh("aged")
+    async with topics(bootstrap_servers, topic), writer(bootstrap_servers) as producer:
+        for hours in (3, 1):
+            stamp = round((datetime.now(UTC).timestamp() - hours * 3600) * 1000)
+            for partition in (0, 1):
+                await producer.send_and_wait(topic, b"%d" % hours, timestamp_ms=stamp, partition=partition)
+    code, out, _ = await cli("listen", topic, "--from", "2h", "-n", "2", "--json", "-b", bootstrap_servers)
+    assert (code, [json.loads(line)["value"] for line in out.splitlines()]) == (0, [1, 1])
+
+
 async def test_listening_from_the_beginning_leaves_out_what_was_aborted(
     bootstrap_servers: str, fresh: Callable[[str], str]
 ) -> None:
