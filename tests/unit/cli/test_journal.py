@@ -19,7 +19,9 @@ SEEN = Finished("f", AT + 9, UNKNOWN.reply, Settled(7, "company:7:1:ab:created",
 
 
 def steps(*entries: Attempted | Finished | None) -> list[Step]:
-    return [Step(AT + number, entry and "company.create", entry) for number, entry in enumerate(entries)]
+    return [
+        Step(AT + number, None if entry is None else "company.create", entry) for number, entry in enumerate(entries)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,19 @@ def test_wrong_usage_is_exit_code_2(arguments: Sequence[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "secret", "said"),
+    [
+        (("--deadline", "none"), "canary", "a signed command needs one"),
+        ((), "", "needs its secret in"),
+    ],
+)
+def test_a_call_that_cannot_be_signed_is_wrong_usage(arguments: Sequence[str], secret: str, said: str) -> None:
+    environ = {"COPPER_SIGNING_KEY_ID": "shop", "COPPER_SIGNING_SECRET": secret}
+    result = invoke("call", "company.get", "id=7", *arguments, env=environ)
+    assert (result.exit_code, said in result.stderr, "canary" in result.stderr) == (2, True, False)
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("listen",),
