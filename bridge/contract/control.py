@@ -98,7 +98,7 @@ def decode_control(record: Incoming, accounts: Collection[str]) -> Control | Con
     reason = _wrong(value)
     if reason is not None:
         return ControlRefused(name, account, reason)
-    to = math.floor(moment(value["to"])) if "to" in value else None
+    to = _second(value["to"]) if "to" in value else None
     return Control(name, Asked(value["type"]), account, value.get("entity"), to)
 
 
@@ -123,7 +123,12 @@ def _wrong_cursor(value: dict[str, Any]) -> str | None:
     if value.get("entity") is None:
         return f"entity must be one of {', '.join(CATALOGUE.followed)}"
     try:
-        moment(value["to"])
+        utc(_second(value["to"]))  # an offset may take a time out of the calendar
     except (KeyError, TypeError, ValueError, OverflowError):
         return "to must be a time as RFC 3339 has it, like 2027-01-04T09:12:44Z"
     return None
+
+
+def _second(text: str) -> int:
+    """Nothing was modified before Unix time began."""
+    return max(0, math.floor(moment(text)))

@@ -161,7 +161,7 @@ class Controlling:
         return Told.DELETES_RESUMED, {"decision": decision, "deleted": 0, "kept": 0}
 
     def _set_cursor(self, draft: Draft, control: Control) -> "_Said":
-        account, entity, to = control.account, control.entity or "", max(0, control.to or 0)
+        account, entity, to = control.account, control.entity or "", control.to or 0
         view, publishing = self._publishing.memory.drafted, self._publishing
         if entity not in self._controlled.entities:
             return f"events.{entity}.enabled is false: it is not followed"

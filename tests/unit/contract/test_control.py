@@ -55,6 +55,10 @@ def test_a_bridge_with_one_account_needs_none_named() -> None:
         (b'{"type": "set-cursor", "account": "acme", "entity": "lead"}', "to must be a time"),
         (b'{"type": "set-cursor", "account": "acme", "entity": "lead", "to": 7}', "to must be a time"),
         (b'{"type": "set-cursor", "account": "acme", "entity": "lead", "to": "2027-01-04"}', "to must be a time"),
+        (
+            b'{"type": "set-cursor", "entity": "lead", "account": "acme", "to": "9999-12-31T23:59:59-23:59"}',
+            "to must be",
+        ),
         (b'{"type": "sweep", "account": "acme", "to": "2027-01-04T09:12:44Z"}', "leave to out"),
     ],
 )
