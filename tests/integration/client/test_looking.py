@@ -17,7 +17,7 @@ from bridge.client import CommandFailed, CopperCommands, SigningKey
 from bridge.sandbox.copper import CopperDouble, Knobs
 from tests.integration.bridge.stage import ENTITIES, Stage, stage
 
-PATIENCE_S = 60
+PATIENCE_S = 150
 ACCOUNT, OTHER = "acme", "zenith"
 SECRET = "canary-canary-canary"
 SIGNING = {"COPPER_SIGNING_KEY_ID": "shop", "COPPER_SIGNING_SECRET": SECRET}
