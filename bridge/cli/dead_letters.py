@@ -128,7 +128,7 @@ async def _some(found: AsyncIterable[Found], most: int | None, *, every: bool) -
             return
 
 
-async def _take(servers: str, names: TopicNames, plan: AsyncIterable[Step | Kept], most: int) -> int:
+async def _take(servers: str, names: TopicNames, plan: AsyncGenerator[Step | Kept], most: int) -> int:
     """Take the first so many steps: what has come since they were counted is another matter."""
 
     async def steps() -> AsyncGenerator[Step]:
@@ -141,7 +141,7 @@ async def _take(servers: str, names: TopicNames, plan: AsyncIterable[Step | Kept
                 return
 
     code: int = Exit.OK
-    async with contextlib.aclosing(redrive(servers, names, steps())) as done:
+    async with contextlib.aclosing(plan), contextlib.aclosing(redrive(servers, names, steps())) as done:
         async for taken in done:
             code = max(code, _told(taken))
     return code
