@@ -95,6 +95,13 @@ def target(settings: Settings, account: str) -> str | None:
     return None if url is None else f"{url}/webhooks/copper/{account}"
 
 
+def wish(settings: Settings, account: str) -> tuple[list[Wanted], str | None, dict[str, str]]:
+    """The subscriptions to have, where they send notifications to, and the headers that those carry."""
+    aim = target(settings, account)
+    wanted = [each for each in WANTED if settings.events.of(each.entity).enabled] if aim is not None else []
+    return wanted, aim, {notifications.TOKEN_HEADER: secret(settings, account)}
+
+
 def subscribing(
     now: Callable[[], Settings],
     account: CopperAccount,
@@ -107,11 +114,9 @@ def subscribing(
     `now` gives the settings, with the secrets as they are at the time.
     """
     settings = now()
-    aim = target(settings, account.name)
-    wanted = [each for each in WANTED if settings.events.of(each.entity).enabled] if aim is not None else []
 
     def sync(made: Collection[int]) -> Awaitable[Synced | Trouble]:
-        headers = {notifications.TOKEN_HEADER: secret(now(), account.name)}
+        wanted, aim, headers = wish(now(), account.name)
         return subscriptions.reconcile(account, wanted, target=aim, headers=headers, made=made)
 
     return Subscribing(
@@ -121,5 +126,5 @@ def subscribing(
         observe,
         ledger,
         publishing,
-        wanted=aim is not None,
+        wanted=target(settings, account.name) is not None,
     )

@@ -1,4 +1,4 @@
-"""`snapshot`, `sweep`, `deletes approve` and `reject`: ask a running bridge through Kafka, and wait for what it tells.
+"""`snapshot`, `sweep`, `deletes approve|reject`, `cursor set`: ask a bridge through Kafka and wait for what it tells.
 
 The outcome goes to standard output, everything on the way to standard error.
 """
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bridge.cli.arguments import followed, seconds
 from bridge.cli.exits import Exit, exit_code
-from bridge.cli.hearing import DONE, Hearing
+from bridge.cli.hearing import Hearing
 from bridge.cli.lines import of_announcement
 from bridge.cli.reaching import Where
 from bridge.cli.screen import Screen, screen
@@ -31,6 +31,7 @@ def ask_for(
     account: str,
     entity: str | None = None,
     *,
+    to: int | None = None,
     timeout: str | None = None,
     wait: bool = True,
 ) -> int:
@@ -38,7 +39,7 @@ def ask_for(
     if entity is not None:
         followed(entity)
     within_s = None if timeout is None else seconds(timeout)
-    control = Control(str(uuid4()), asked, account, entity)
+    control = Control(str(uuid4()), asked, account, entity, to)
     outcome: list[str] = [] if wait else [control.id]
     told = ask(where.kafka, where.names, control)
     with screen(Console(stderr=True)) as shown:
@@ -68,7 +69,7 @@ async def hear(
                 answered = True
                 limit.reschedule(None if within_s is None else began + within_s)
                 shown.show(said)
-                if said.told in DONE:
+                if hearing.ends(said):
                     outcome.append(of_announcement(said))
                 if (code := hearing.hear(said)) is not None:
                     return code

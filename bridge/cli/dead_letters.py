@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from bridge.cli.arguments import commanded, instant, position
 from bridge.cli.exits import Exit, exit_code
 from bridge.cli.letters import letter_object, of_letter, of_step, page_of
 from bridge.cli.reaching import Where
-from bridge.client.dead_letters import letters, redrive
+from bridge.client.dead_letters import Found, letters, redrive
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames
 from bridge.policy.redriving import Kept, Search, State, Step, decide
@@ -51,11 +51,12 @@ def list_letters(where: Where, search: Search, *, every: bool, count: int | None
     """Print the letters that are meant; the exit code."""
 
     async def work() -> int:
-        found = await letters(where.kafka, where.names, search)
-        listed = [each for each in found if every or each.state is State.WAITING][:count]
-        for each in listed:
-            line = letter_object(each.letter, each.state) if as_objects else None
-            typer.echo(line or of_letter(each.letter, each.state, time.time()))
+        listed = 0
+        async with contextlib.aclosing(letters(where.kafka, where.names, search)) as found:
+            async for each in _some(found, count, every=every):
+                line = letter_object(each.letter, each.state) if as_objects else None
+                typer.echo(line or of_letter(each.letter, each.state, time.time()))
+                listed += 1
         if not listed:
             typer.echo("no such letters" if every else "no such letters wait", err=True)
         return Exit.OK
@@ -67,10 +68,11 @@ def show_letter(where: Where, position: str, *, value: bool, raw: bool) -> int:
     """Print one letter; the exit code."""
 
     async def work() -> int:
-        found = await letters(where.kafka, where.names, Search(position=_place(position, where.names)))
+        search = Search(position=_place(position, where.names))
+        found = [(each.letter, each.state) async for each in letters(where.kafka, where.names, search)]
         if not found:
             return _absent(position)
-        ((letter, state),) = [(each.letter, each.state) for each in found]
+        ((letter, state),) = found
         if raw:
             sys.stdout.buffer.write(letter.command.value or b"")
         else:
@@ -95,28 +97,53 @@ def put_back(
         raise typer.BadParameter("a mended value is for one letter: name its POSITION", param_hint="--value")
     mended = None if value is None else _bytes_of(value)
 
+    async def plan() -> AsyncGenerator[Step | Kept]:
+        """What is to be done with each letter that is meant, as they are read: there may be very many."""
+        async with contextlib.aclosing(letters(where.kafka, where.names, search)) as found:
+            async for each in _some(found, count, every=search.position is not None):
+                letter, state = each.letter, each.state
+                yield decide(letter, state, where.names, partitions=each.partitions, park_after=limit, value=mended)
+
     async def work() -> int:
-        found = await letters(where.kafka, where.names, search)
-        if search.position is None:
-            found = [each for each in found if each.state is State.WAITING][:count]
-        if not found:
-            return _absent(search.position)
-        plan = [decide(each.letter, each.state, where.names, park_after=limit, value=mended) for each in found]
-        if dry_run:
-            return _told(plan, ("would redrive", "would park"))
-        return await _take(where, plan, yes=yes)
+        steps, code = 0, None
+        async for each in plan():
+            if dry_run or isinstance(each, Kept):
+                code = max(code or Exit.OK, _told([each], ("would redrive", "would park")))
+            steps += isinstance(each, Step)
+        if dry_run or not steps:
+            return _absent(search.position) if code is None else code
+        if steps > 1 and not yes:
+            raise typer.BadParameter(f"{steps} letters: look with --dry-run, then say --yes", param_hint="--yes")
+        return max(code or Exit.OK, await _take(where, plan(), steps))
 
     return exit_code(work())
 
 
-async def _take(where: Where, plan: Sequence[Step | Kept], *, yes: bool) -> int:
-    steps = [each for each in plan if isinstance(each, Step)]
-    if len(steps) > 1 and not yes:
-        raise typer.BadParameter(f"{len(steps)} letters: look with --dry-run, then say --yes", param_hint="--yes")
-    code = _told([each for each in plan if isinstance(each, Kept)])
-    if not steps:
-        return code
-    async with contextlib.aclosing(redrive(where.kafka, where.names, steps)) as done:
+async def _some(found: AsyncIterable[Found], most: int | None, *, every: bool) -> AsyncGenerator[Found]:
+    """The first so many, of all or of those that wait."""
+    number = 0
+    async for each in found:
+        if every or each.state is State.WAITING:
+            yield each
+            number += 1
+        if number == most:
+            return
+
+
+async def _take(where: Where, plan: AsyncGenerator[Step | Kept], most: int) -> int:
+    """Take the first so many steps: what has come since they were counted is another matter."""
+
+    async def steps() -> AsyncGenerator[Step]:
+        left = most
+        async for each in plan:
+            if isinstance(each, Step):
+                yield each
+                left -= 1
+            if not left:
+                return
+
+    code: int = Exit.OK
+    async with contextlib.aclosing(plan), contextlib.aclosing(redrive(where.kafka, where.names, steps())) as done:
         async for taken in done:
             code = max(code, _told(taken))
     return code

@@ -26,13 +26,17 @@ class Hearing:
         self._wait = wait
         self._left: Collection[str] = (control.entity,) if control.entity else CATALOGUE.followed
 
+    def ends(self, said: Announcement) -> bool:
+        """Whether it says what came of it. A cursor is set when the message is accepted."""
+        return said.told in DONE or (said.told is Told.CONTROL_ACCEPTED and self._control.asked is Asked.SET_CURSOR)
+
     def hear(self, said: Announcement) -> Exit | None:
         """The exit code once it is over."""
         if said.told in FAILED:
             return Exit.COMMAND
         if said.told is Told.CONTROL_ACCEPTED:
             self._left = said.data.get("entities", self._left)  # those that are followed at all
-            return None if self._wait else Exit.OK
+            return None if self._wait and not self.ends(said) else Exit.OK
         if said.told is Told.SNAPSHOT_COMPLETED:
             self._left = [entity for entity in self._left if entity != said.entity]
         return Exit.OK if said.told in DONE and not (self._control.asked is Asked.SNAPSHOT and self._left) else None

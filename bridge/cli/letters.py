@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import orjson
 
-from bridge.cli.lines import utc
 from bridge.contract.announcements import Told
 from bridge.contract.dead_letters import Letter
+from bridge.contract.moments import utc
 from bridge.policy.redriving import Kept, State, Step
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
@@ -49,7 +49,7 @@ def page_of(letter: Letter, state: State, *, value: bool) -> Iterator[str]:
         "message": safe(letter.message),
         "redrives": str(letter.redrives),
         "command": str(command.position),
-        "sent": utc(command.timestamp_ms / 1000),
+        "sent": _moment(command.timestamp_ms),
         "id": safe(letter.command_id),
         "key": "-" if command.key is None else shown(command.key),
     }
@@ -82,6 +82,14 @@ def shown(raw: bytes) -> str:
         return safe(raw.decode())
     except UnicodeDecodeError:
         return f"0x{raw.hex()}"
+
+
+def _moment(at_ms: int) -> str:
+    """A time; of a forged letter it may be none that a calendar has."""
+    try:
+        return utc(at_ms / 1000)
+    except (ValueError, OverflowError):
+        return f"{at_ms} ms"
 
 
 def _age(seconds: float) -> str:

@@ -4,12 +4,13 @@ Called by `listen`, the operators' commands and the demo. Any bytes give a line.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from bridge.contract.announcements import Announcement, read_announcement
+from bridge.contract.moments import utc
 from bridge.contract.records import Incoming
 from bridge.contract.watermarks import Watermark, read_watermark
 
@@ -24,11 +25,6 @@ def as_line(record: Incoming) -> str:
 def local(at_ms: int) -> str:
     """Unix milliseconds as a local time of day."""
     return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%H:%M:%S")
-
-
-def utc(at: float) -> str:
-    """Unix seconds as RFC 3339 has it, to the second: `2026-11-25T07:02:11Z`."""
-    return datetime.fromtimestamp(int(at), UTC).isoformat().replace("+00:00", "Z")
 
 
 def of_announcement(said: Announcement) -> str:

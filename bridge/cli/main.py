@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 import bridge
-from bridge.cli import dlt, operating, preparing
+from bridge.cli import dlt, inspecting, operating, preparing
 from bridge.cli.options import Config, Prefix, Servers, Set
 
 app = typer.Typer(name="copper-bridge", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 sandbox = typer.Typer(no_args_is_help=True, help="Parts of the sandbox alone, for your own tests. Not for production.")
 app.add_typer(preparing.app)
 app.add_typer(operating.app)
+app.add_typer(inspecting.app)
 app.add_typer(dlt.app, name="dlt")
 app.add_typer(sandbox, name="sandbox")
 
@@ -97,7 +98,9 @@ def listen(
     ] = None,
     config: Config = None,
     bootstrap_servers: Servers = None,
-    start: Annotated[str, typer.Option("--from", metavar="latest|earliest", help="Where to begin.")] = "latest",
+    start: Annotated[
+        str, typer.Option("--from", metavar="latest|earliest|TIME|AGE", help="Where to begin: also 2h, or RFC 3339.")
+    ] = "latest",
     count: Annotated[int | None, typer.Option("-n", min=1, help="End after so many records.")] = None,
     prefix: Prefix = None,
     *,
@@ -107,11 +110,9 @@ def listen(
     from bridge.cli.reaching import where
     from bridge.cli.talking import watch
 
-    if start not in {"latest", "earliest"}:
-        raise typer.BadParameter("must be latest or earliest", param_hint="--from")
     place = where(config, bootstrap_servers, prefix)
     wanted = patterns or [f"{place.names.prefix}.*.changes", f"{place.names.prefix}.*.replies"]
-    raise typer.Exit(watch(place, wanted, earliest=start == "earliest", count=count, as_objects=as_json))
+    raise typer.Exit(watch(place, wanted, start=start, count=count, as_objects=as_json))
 
 
 @app.command()

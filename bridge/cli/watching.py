@@ -13,12 +13,13 @@ from rich.table import Table
 from bridge.cli.arguments import followed, moment, seconds
 from bridge.cli.exits import Exit, exit_code
 from bridge.cli.hearing import SNAPSHOT, Hold, holds, running
-from bridge.cli.lines import of_watermark, utc
+from bridge.cli.lines import of_watermark
 from bridge.cli.reaching import Where
 from bridge.cli.screen import Screen, screen
 from bridge.client.notifications import following, history
 from bridge.client.waiting import Waited, wait_complete
 from bridge.contract.catalogue import CATALOGUE
+from bridge.contract.moments import utc
 
 
 def watch_snapshots(where: Where, account: str | None) -> int:

@@ -12,7 +12,9 @@ from bridge.client.outcomes import (
     NotUnderstood,
     OutcomeUnknown,
 )
+from bridge.client.signing import signing_key
 from bridge.client.waiting import Waited, wait_complete
+from bridge.contract.signing import SigningKey
 from bridge.settings import KafkaSecurity
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "NotUnderstood",
     "OutcomeUnknown",
     "Record",
+    "SigningKey",
     "Waited",
+    "signing_key",
     "wait_complete",
 ]

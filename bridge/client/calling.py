@@ -27,28 +27,37 @@ from bridge.client.connecting import (
 from bridge.contract.catalogue import Action
 from bridge.contract.commands import encode
 from bridge.contract.records import Incoming
+from bridge.contract.signing import SigningKey
 from bridge.contract.topics import TopicNames
 
 _CORRELATION = "correlation-id"
 
 
-def id_for(row: Action, given: str | None) -> str | None:
-    """The command id to send: a new one where none was given, but none for a read.
+def id_for(row: Action, given: str | None, *, signed: bool = False) -> str | None:
+    """The command id to send: a new one where none was given, but none for a read, unless it is signed.
 
     What is answered to an id is kept for 30 days, and a read may be repeated without.
     """
-    return given or (str(uuid4()) if row.effect else None)
+    return given or (str(uuid4()) if row.effect or signed else None)
 
 
 class Caller:
     """Says commands and gives their replies. Made by `calling`, which has `hear` run beside it."""
 
-    def __init__(self, kafka: Kafka, names: TopicNames, mouth: AIOKafkaProducer) -> None:
+    def __init__(
+        self, kafka: Kafka, names: TopicNames, mouth: AIOKafkaProducer, signing: SigningKey | None = None
+    ) -> None:
+        self._signing = signing
         self._kafka = kafka
         self._names = names
         self._mouth = mouth
         self._waiting: dict[bytes, asyncio.Future[Incoming | KafkaTrouble]] = {}
         self._over: KafkaTrouble | None = None
+
+    @property
+    def signs(self) -> bool:
+        """Whether every command is signed. Such a one needs an id and a deadline."""
+        return self._signing is not None
 
     async def ask(
         self, entity: str, action: str, *, within_s: float, account: str | None = None, **members: Any
@@ -56,19 +65,24 @@ class Caller:
         """Put a command on the topic of `entity` and give its reply, or None when none came within `within_s` seconds.
 
         `members` are those of `bridge.contract.commands.encode`, but for the correlation. Raises `KafkaTrouble`, after
-        which the command may lie in its topic or not, and ValueError for one that is too large for any topic.
+        which the command may lie in its topic or not, and ValueError for one that is too large for any topic, or is to
+        be signed and has no id or deadline.
         """
         if self._over is not None:
             raise self._over
         correlation = uuid4().bytes
         value, headers = encode(action, account=account, correlation=correlation, **members)
+        # Without an account to key by, one key for all: together they are moved to where it lies, in order.
+        topic, key = self._names.commands(entity), (account or self._names.prefix).encode()
+        if self._signing is not None:
+            if members.get("command_id") is None or members.get("deadline") is None:
+                raise ValueError(f"{entity}.{action}: a signed command needs an id and a deadline; nothing was sent")
+            headers = self._signing.signed(topic, key, value, headers)
         reply: asyncio.Future[Incoming | KafkaTrouble] = asyncio.get_running_loop().create_future()
         self._waiting[correlation] = reply
-        # Without an account to key by, one key for all: together they are moved to where it lies, in order.
-        key = (account or self._names.prefix).encode()
         try:
             async with asyncio.timeout(within_s):
-                await self._mouth.send_and_wait(self._names.commands(entity), value, key=key, headers=list(headers))
+                await self._mouth.send_and_wait(topic, value, key=key, headers=list(headers))
                 said = await reply
         except TimeoutError:
             return None
@@ -104,8 +118,10 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(kafka: Kafka, names: TopicNames, entities: Collection[str]) -> AsyncGenerator[Caller]:
-    """A caller for commands to these entities. Raises `KafkaTrouble`.
+async def calling(
+    kafka: Kafka, names: TopicNames, entities: Collection[str], signing: SigningKey | None = None
+) -> AsyncGenerator[Caller]:
+    """A caller for commands to these entities, each signed if there is a key for it. Raises `KafkaTrouble`.
 
     When the block is left, calls that are still under way end with `KafkaTrouble`.
     """
@@ -114,7 +130,7 @@ async def calling(kafka: Kafka, names: TopicNames, entities: Collection[str]) ->
     heard = [place for topic in replies for place in known[topic]]
     async with consumer(kafka) as ears, producer(kafka) as mouth:
         read_from(ears, await ears.end_offsets(heard))  # before anything is said, so nothing is missed
-        caller = Caller(kafka, names, mouth)
+        caller = Caller(kafka, names, mouth, signing)
         hearing = asyncio.create_task(caller.hear(ears))
         try:
             yield caller

@@ -18,6 +18,7 @@ from bridge.client.outcomes import NoReply, NotUnderstood, succeeded
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.records import Incoming
 from bridge.contract.replies import Reply, read_reply
+from bridge.contract.signing import SigningKey
 from bridge.contract.topics import TopicNames
 from bridge.settings import KafkaSecurity
 
@@ -76,9 +77,9 @@ class Copper:
         """Have one command carried out; the whole reply, however it ended.
 
         What changes something gets a command id if it is given none. Raises `NoReply`, `NotUnderstood`, and ValueError
-        for an action that there is not or a command that is too large for Kafka.
+        for an action that there is not, a command that is too large for Kafka or a signed one without a deadline.
         """
-        asked, told_id = f"{entity}.{action}", id_for(_row(entity, action), command_id)
+        asked, told_id = f"{entity}.{action}", self._id_for(entity, action, command_id)
         try:
             record = await self._said(entity, action, {**members, "command_id": told_id})
         except KafkaTrouble as trouble:
@@ -105,9 +106,12 @@ class Copper:
     async def _do(
         self, entity: str, action: str, *, command_id: str | None = None, **members: Unpack[Members]
     ) -> Reply:
-        told_id = id_for(_row(entity, action), command_id)
+        told_id = self._id_for(entity, action, command_id)
         reply = await self.call(entity, action, command_id=told_id, **members)
         return succeeded(reply, f"{entity}.{action}", told_id)
+
+    def _id_for(self, entity: str, action: str, given: str | None) -> str | None:
+        return id_for(_row(entity, action), given, signed=self._caller.signs)
 
 
 def _row(entity: str, action: str) -> Action:
@@ -120,8 +124,9 @@ def _row(entity: str, action: str) -> Action:
 class CopperCommands:
     """Opens the way to a bridge: `async with CopperCommands("kafka:9092", account="acme") as copper: …`.
 
-    `security` is what the Kafka asks for: `KafkaSecurity(security_protocol="SSL", …)`, the settings of a bridge.
-    Entering raises `KafkaTrouble`; leaving ends calls under way with `NoReply`.
+    `security` is what the Kafka asks for: `KafkaSecurity(security_protocol="SSL", …)`, the settings of a bridge. With a
+    key (`signing_key`) every command is signed. Entering raises `KafkaTrouble`; leaving ends calls under way with
+    `NoReply`.
     """
 
     def __init__(
@@ -130,15 +135,18 @@ class CopperCommands:
         *,
         prefix: str = "copper",
         security: KafkaSecurity | None = None,
+        signing: SigningKey | None = None,
         **manners: Unpack[Manners],
     ) -> None:
         self._kafka = Access(bootstrap_servers, security or KafkaSecurity())
         self._names = TopicNames(prefix)
+        self._signing = signing
         self._manner = Manner(**manners)
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Copper:
-        caller = await self._open.enter_async_context(calling(self._kafka, self._names, CATALOGUE.entities))
+        way = calling(self._kafka, self._names, CATALOGUE.entities, self._signing)
+        caller = await self._open.enter_async_context(way)
         return Copper(caller, self._manner)
 
     async def __aexit__(

@@ -5,6 +5,7 @@ Called by the other modules of `bridge.client`. Knows aiokafka, nothing of messa
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
@@ -22,6 +23,8 @@ STOP_SECONDS = 3.0
 LOOK_MS = 1000
 Kafka = str | Access
 """`host:port`, several with commas, or that and the way in."""
+BATCH = 100
+"""Records of all partitions together that are taken at a time where their order matters."""
 
 
 class KafkaTrouble(Exception):
@@ -119,6 +122,22 @@ async def read_to(client: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) 
         for records in (await client.getmany(*behind, timeout_ms=LOOK_MS)).values():
             for record in records:
                 yield incoming(record)
+
+
+async def read_in_order(client: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> AsyncGenerator[Incoming]:
+    """The same, the oldest first over all partitions. Holds no more than a few batches of each."""
+    waiting: dict[TopicPartition, deque[Incoming]] = {place: deque() for place in ends}
+    while True:
+        hungry = [place for place, records in waiting.items() if not records]
+        behind = [place for place in hungry if await client.position(place) < ends[place]]
+        if behind:
+            for place, records in (await client.getmany(*behind, timeout_ms=LOOK_MS, max_records=BATCH)).items():
+                waiting[place].extend(map(incoming, records))
+            continue
+        full = [records for records in waiting.values() if records]
+        if not full:
+            return
+        yield min(full, key=lambda records: records[0].timestamp_ms).popleft()
 
 
 def incoming(record: object) -> Incoming:

@@ -6,16 +6,16 @@ parked is told on the notifications topic, in the transaction that does it, and 
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from bridge.client.connecting import Kafka, KafkaTrouble, consumer, places, read_from, read_to, trouble, way
-from bridge.client.notifications import history
-from bridge.contract.announcements import announcement_record
+from bridge.client.connecting import Kafka, KafkaTrouble, consumer, places, read_from, read_in_order, trouble, way
+from bridge.client.notifications import replay
+from bridge.contract.announcements import Announcement, Told, announcement_record
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.dead_letters import Letter, read_letter
 from bridge.contract.records import Outgoing
@@ -33,37 +33,51 @@ class Found:
 
     letter: Letter
     state: State
+    partitions: int
+    """Of the topic it lies in, and so of every topic of its bridge."""
 
 
-async def letters(kafka: Kafka, names: TopicNames, search: Search) -> list[Found]:
-    """The letters that are meant, oldest first. Raises `KafkaTrouble`."""
+async def letters(kafka: Kafka, names: TopicNames, search: Search) -> AsyncGenerator[Found]:
+    """The letters that are meant and lie there now, oldest first, as they are read. Raises `KafkaTrouble`."""
     known = await places(kafka, *_topics(names, search))
+    become = await _become(kafka, names)
     async with consumer(kafka) as client:
         found = {place for each in known.values() for place in each}
         begins, ends = await client.beginning_offsets(found), await client.end_offsets(found)
         if search.position is not None:
             begins, ends = _only(search, begins, ends)
         read_from(client, begins)
-        read = [read_letter(record, names) async for record in read_to(client, ends)]
-    wanted = [letter for letter in read if letter is not None and search.wants(letter)]
-    become = await _become(kafka, names)
-    listed = [Found(letter, become.get(str(letter.position), State.WAITING)) for letter in wanted]
-    return sorted(listed, key=lambda each: each.letter.record.timestamp_ms)
+        async for record in read_in_order(client, ends):
+            letter = read_letter(record, names)
+            if letter is not None and search.wants(letter):
+                state = become.get(str(letter.position), State.WAITING)
+                yield Found(letter, state, len(known[letter.position.topic]))
 
 
-async def redrive(kafka: Kafka, names: TopicNames, steps: Sequence[Step]) -> AsyncGenerator[Sequence[Step | Kept]]:
+async def redrive(kafka: Kafka, names: TopicNames, steps: AsyncIterable[Step]) -> AsyncGenerator[Sequence[Step | Kept]]:
     """Take the steps, and tell of them; gives what has been done, as it is committed. Raises `KafkaTrouble`.
 
     Only one at a time: whoever begins ends the transaction of whoever was before, and then looks what was done.
     """
-    await places(kafka, names.parked, *{step.record.topic for step in steps})
+    await places(kafka, names.parked, *map(names.commands, CATALOGUE.entities))
     async with _alone(kafka, names) as client:
         become = await _become(kafka, names)
-        for start in range(0, len(steps), AT_ONCE):
-            taken = [_unless_done(step, become) for step in steps[start : start + AT_ONCE]]
+        async for some in _chunks(steps):
+            taken = [_unless_done(step, become) for step in some]
             async with client.transaction():
                 await _write(client, names, [each for each in taken if isinstance(each, Step)])
             yield taken
+
+
+async def _chunks(steps: AsyncIterable[Step]) -> AsyncGenerator[list[Step]]:
+    some: list[Step] = []
+    async for step in steps:
+        some.append(step)
+        if len(some) == AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 def _topics(names: TopicNames, search: Search) -> Sequence[str]:
@@ -88,8 +102,14 @@ def _only(
 
 
 async def _become(kafka: Kafka, names: TopicNames) -> Mapping[str, State]:
-    told, _ = await history(kafka, names)
-    return states({str(said.data.get("letter")): said.told for said in told})
+    become: dict[str, Told] = {}
+
+    def hear(said: Announcement) -> None:
+        if "letter" in said.data:
+            become[str(said.data["letter"])] = said.told
+
+    await replay(kafka, names, hear)
+    return states(become)
 
 
 def _unless_done(step: Step, become: Mapping[str, State]) -> Step | Kept:

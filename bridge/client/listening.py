@@ -14,18 +14,20 @@ from bridge.client.connecting import Kafka, consumer, directory, incoming, parti
 from bridge.contract.records import Incoming
 
 _NEW_TOPICS_EVERY_S = 1.0
+_BEGINNING = 0.0
 
 
 async def listen(
-    kafka: Kafka, patterns: Sequence[str], *, earliest: bool, ready: Callable[[Sequence[str]], None]
+    kafka: Kafka, patterns: Sequence[str], *, since: float | None, ready: Callable[[Sequence[str]], None]
 ) -> AsyncGenerator[Incoming]:
     """Every record of every topic that matches one of `patterns` (`copper.*.changes`), for ever.
 
-    `ready` is told the topics once the starting points are fixed: what is committed later will be seen. A topic that is
-    made later is listened to from its beginning. Raises `KafkaTrouble`.
+    Each partition from its first record that is as young as `since` (Unix seconds, 0: its beginning), or with None from
+    where it ends. `ready` is told the topics once the starting points are fixed: what is committed later will be seen.
+    A topic that is made later is listened to from its beginning. Raises `KafkaTrouble`.
     """
     async with directory(kafka) as topics, consumer(kafka) as client:
-        await _follow(client, await _matching(topics, patterns), earliest=earliest)
+        await _follow(client, await _matching(topics, patterns), since)
         ready(sorted({partition.topic for partition in client.assignment()}))
         clock = asyncio.get_running_loop().time
         looked_at = clock()
@@ -34,7 +36,7 @@ async def listen(
                 for record in records:
                     yield incoming(record)
             if clock() - looked_at >= _NEW_TOPICS_EVERY_S:
-                await _follow(client, await _matching(topics, patterns), earliest=True)
+                await _follow(client, await _matching(topics, patterns), _BEGINNING)
                 looked_at = clock()
 
 
@@ -56,7 +58,7 @@ async def _matching(topics: AIOKafkaAdminClient, patterns: Sequence[str]) -> set
     }
 
 
-async def _follow(client: AIOKafkaConsumer, wanted: set[TopicPartition], *, earliest: bool) -> None:
+async def _follow(client: AIOKafkaConsumer, wanted: set[TopicPartition], since: float | None) -> None:
     """Assign what matches now; what was assigned goes on where it is, for assigning anew forgets that.
 
     aiokafka's own subscription by pattern forgets it too, and never returns while nothing matches.
@@ -65,7 +67,20 @@ async def _follow(client: AIOKafkaConsumer, wanted: set[TopicPartition], *, earl
     new = [partition for partition in wanted if partition not in known]
     if not new:
         return
-    starts = await (client.beginning_offsets(new) if earliest else client.end_offsets(new))
+    starts = await _starts(client, new, since)
     client.assign(wanted)
     for partition, offset in (known | starts).items():
         client.seek(partition, offset)
+
+
+async def _starts(
+    client: AIOKafkaConsumer, places: Sequence[TopicPartition], since: float | None
+) -> dict[TopicPartition, int]:
+    if since == _BEGINNING:
+        begins: dict[TopicPartition, int] = await client.beginning_offsets(places)
+        return begins
+    ends: dict[TopicPartition, int] = await client.end_offsets(places)
+    if since is None:
+        return ends
+    found = await client.offsets_for_times(dict.fromkeys(places, round(since * 1000)))
+    return {place: ends[place] if found[place] is None else found[place].offset for place in places}

@@ -4,7 +4,7 @@ Called by `copper-bridge snapshot`, `sweep`, `deletes` and `progress`. Joins no 
 control message.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 from aiokafka import TopicPartition
 
@@ -23,12 +23,21 @@ async def history(kafka: Kafka, names: TopicNames) -> tuple[list[Announcement], 
 
     With it where `following` goes on. Raises `KafkaTrouble`.
     """
+    told: list[Announcement] = []
+    since = await replay(kafka, names, told.append)
+    return sorted(told, key=lambda said: said.at_ms), since  # stable: one account's stay in their partition's order
+
+
+async def replay(kafka: Kafka, names: TopicNames, hear: Callable[[Announcement], None]) -> Since:
+    """Tell `hear` all that the topic holds, each partition in its order; gives where `following` goes on."""
     found = (await places(kafka, names.notifications))[names.notifications]
     async with consumer(kafka) as client:
         ends: Since = await client.end_offsets(found)
         read_from(client, await client.beginning_offsets(found))
-        told = [said async for record in read_to(client, ends) if (said := read_announcement(record)) is not None]
-    return sorted(told, key=lambda said: said.at_ms), ends  # stable: one account's stay in their partition's order
+        async for record in read_to(client, ends):
+            if (said := read_announcement(record)) is not None:
+                hear(said)
+    return ends
 
 
 async def following(kafka: Kafka, since: Since) -> AsyncGenerator[Announcement]:

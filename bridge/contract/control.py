@@ -1,9 +1,10 @@
 """Control messages: what an operator asks of a running bridge, on the topic `copper.bridge.control`.
 
-Written by `copper-bridge snapshot`, `sweep` and `deletes`, or by anything that can produce JSON; read by the shard that
-owns the account. Every message is answered on the notifications topic under its id, unreadable ones too.
+Written by `copper-bridge snapshot`, `sweep`, `deletes` and `cursor`, or by anything that can produce JSON; read by the
+shard that owns the account. Every message is answered on the notifications topic under its id, unreadable ones too.
 """
 
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ from typing import Any
 import orjson
 
 from bridge.contract.catalogue import CATALOGUE
+from bridge.contract.moments import moment, utc
 from bridge.contract.payloads import did_you_mean
 from bridge.contract.records import Incoming, Outgoing
 from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
 
 _ID = re.compile(r"[!-~]{1,255}")
-_MEMBERS = ("id", "type", "account", "entity")
+_MEMBERS = ("id", "type", "account", "entity", "to")
 
 
 class Asked(StrEnum):
@@ -33,9 +35,11 @@ class Asked(StrEnum):
     """The deletes that were held back are real: publish them, each confirmed at Copper once more."""
     REJECT_DELETES = "reject-deletes"
     """They are not: forget them, and look again."""
+    SET_CURSOR = "set-cursor"
+    """Let the next scan of an entity begin earlier than it would."""
 
 
-ABOUT_ENTITY = frozenset({Asked.SNAPSHOT, Asked.SWEEP})
+ABOUT_ENTITY = frozenset({Asked.SNAPSHOT, Asked.SWEEP, Asked.SET_CURSOR})
 """What may be asked of one entity; the others concern the account."""
 
 
@@ -47,6 +51,8 @@ class Control:
     asked: Asked
     account: str
     entity: str | None = None
+    to: int | None = None
+    """Of `SET_CURSOR`: the second from which the next scan reads, Unix seconds by Copper's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,8 @@ class ControlRefused:
 
 def encode_control(control: Control) -> bytes:
     """The value of the record; its key is the account's name."""
-    value = {"id": control.id, "type": control.asked, "account": control.account, "entity": control.entity}
+    to = None if control.to is None else utc(control.to)
+    value = {"id": control.id, "type": control.asked, "account": control.account, "entity": control.entity, "to": to}
     return orjson.dumps({name: member for name, member in value.items() if member is not None})
 
 
@@ -91,7 +98,8 @@ def decode_control(record: Incoming, accounts: Collection[str]) -> Control | Con
     reason = _wrong(value)
     if reason is not None:
         return ControlRefused(name, account, reason)
-    return Control(name, Asked(value["type"]), account, value.get("entity"))
+    to = _second(value["to"]) if "to" in value else None
+    return Control(name, Asked(value["type"]), account, value.get("entity"), to)
 
 
 def _wrong(value: dict[str, Any]) -> str | None:
@@ -106,4 +114,21 @@ def _wrong(value: dict[str, Any]) -> str | None:
         return f"{asked} concerns the account: leave entity out"
     if entity is not None and entity not in CATALOGUE.followed:
         return f"entity must be one of {', '.join(CATALOGUE.followed)}, or left out for all"
+    return _wrong_cursor(value) if asked == Asked.SET_CURSOR or "to" in value else None
+
+
+def _wrong_cursor(value: dict[str, Any]) -> str | None:
+    if value["type"] != Asked.SET_CURSOR:
+        return f"{value['type']} knows no time: leave to out"
+    if value.get("entity") is None:
+        return f"entity must be one of {', '.join(CATALOGUE.followed)}"
+    try:
+        utc(_second(value["to"]))  # an offset may take a time out of the calendar
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return "to must be a time as RFC 3339 has it, like 2027-01-04T09:12:44Z"
     return None
+
+
+def _second(text: str) -> int:
+    """Nothing was modified before Unix time began."""
+    return max(0, math.floor(moment(text)))

@@ -7,12 +7,12 @@ exception, and the reply address is always as good as could be read.
 import re
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
 import orjson
 
+from bridge.contract.moments import moment
 from bridge.contract.records import Headers, Incoming, Position
 from bridge.contract.topics import TopicNames
 
@@ -35,7 +35,6 @@ _WRITTEN_AS_JSON = "spring_json_header_types"
 
 _LONGEST_ID = 255
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _TYPE = re.compile(r"copper\.([a-z-]+)\.([a-z-]+)\.v1")
 
 T = TypeVar("T")
@@ -163,15 +162,7 @@ def _partition(raw: bytes) -> int | None:
 
 
 def _deadline(raw: bytes) -> float | None:
-    text = raw.decode()
-    try:
-        # Python's own reader takes forms that RFC 3339 has not: week dates, no offset.
-        moment = datetime.fromisoformat(text.upper()) if _RFC_3339.fullmatch(text) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise ValueError("must be a time as RFC 3339 has it, like 2027-01-04T09:12:44Z")
-    return moment.timestamp()
+    return moment(raw.decode())
 
 
 def _lane(raw: bytes) -> str:

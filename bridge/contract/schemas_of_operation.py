@@ -42,9 +42,10 @@ def _control() -> Schema:
     """The value of a control message, closed."""
     properties: Schema = {
         "id": {"type": "string", "minLength": 1, "maxLength": 255},
-        "type": {"enum": ["snapshot", "sweep", "approve-deletes", "reject-deletes"]},
+        "type": {"enum": ["snapshot", "sweep", "approve-deletes", "reject-deletes", "set-cursor"]},
         "account": {"type": "string"},
         "entity": {"enum": list(CATALOGUE.followed)},
+        "to": {"type": "string", "format": "date-time", "description": "of set-cursor: where the next scan begins"},
     }
     return {**_object(properties), "required": ["type"], "additionalProperties": False}
 

@@ -56,6 +56,18 @@ class SigningKeys:
 NO_KEYS = SigningKeys()
 
 
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key to sign commands with, as the bridge has it in `commands.signing_keys`."""
+
+    id: str
+    secret: bytes = field(repr=False)
+
+    def signed(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> Headers:
+        """The headers of a complete command with its signature added."""
+        return (*headers, sign_command(topic, key, value, headers, key_id=self.id, secret=self.secret))
+
+
 def sign_command(
     topic: str, key: bytes | None, value: bytes | None, headers: Headers, *, key_id: str, secret: bytes
 ) -> tuple[str, bytes]:

@@ -76,9 +76,20 @@ class Kept:
 
 
 def decide(
-    letter: Letter, state: State, names: TopicNames, *, park_after: int = PARK_AFTER, value: bytes | None = None
+    letter: Letter,
+    state: State,
+    names: TopicNames,
+    *,
+    partitions: int,
+    park_after: int = PARK_AFTER,
+    value: bytes | None = None,
 ) -> Step | Kept:
-    """What to do with a letter. `value` is the mended one; a letter that lies among the parked is not parked again."""
+    """What to do with a letter. `value` is the mended one; a letter that lies among the parked is not parked again.
+
+    Every topic of a bridge has so many `partitions`: a letter that names another one was not written by a bridge.
+    """
+    if letter.command.position.partition >= partitions:
+        return Kept(letter, f"it is forged: {letter.command.position.topic} has no such partition as it names")
     if state is not State.WAITING:
         return Kept(letter, f"it has been {state} already")
     if value is None and letter.redrives >= park_after and letter.position.topic != names.parked:

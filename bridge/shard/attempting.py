@@ -14,13 +14,14 @@ from typing import Any
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.commands import Command
 from bridge.contract.failures import Code, Failure
+from bridge.contract.journal import Attempted, Finished
 from bridge.contract.records import Outgoing
 from bridge.contract.replies import Reply, failed
 from bridge.policy import outcomes, settling
 from bridge.policy.permissions import Permissions
 from bridge.policy.sameness import fields_equal
 from bridge.policy.sightings import Trouble, Why
-from bridge.shard.journal import Attempted, Finished, attempt_record, journal_key, read_journal
+from bridge.shard.journal import attempt_record, entry_key, read_journal
 from bridge.shard.naming import Naming
 from bridge.shard.outcome import Outcome, Run, done, expired, hopeless, kept, succeeded, undecided
 from bridge.shard.ports import Copper, Draft, Ledger
@@ -176,7 +177,7 @@ class Attempting:
         Take it back, so that no restart doubts.
         """
         if run.journaled:
-            key = journal_key(run.command).encode()
+            key = entry_key(run.command).encode()
             names, shard = self.publishing.names, self.publishing.shard
             await self.ledger.commit(lambda draft: draft.add(Outgoing(names.journal, shard, key, None)))
             run.journaled = False

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.commands import Command, Malformed, ReplyAddress
+from bridge.contract.cursors import position_key
 from bridge.contract.dead_letters import dead_letter
 from bridge.contract.events import Change, event_id
 from bridge.contract.failures import Code, Failure
@@ -18,7 +19,7 @@ from bridge.contract.topics import TopicNames
 from bridge.policy.changes import Sighting
 from bridge.policy.positions import Positions
 from bridge.policy.sightings import Via
-from bridge.shard.cursors import cursor_record, following_since, position_key
+from bridge.shard.cursors import cursor_record, following_since
 from bridge.shard.journal import finished_record
 from bridge.shard.outcome import Gone, Outcome, Seen
 from bridge.shard.ports import Draft, Ledger, Replies

@@ -7,23 +7,18 @@ by the shard session.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.contract.announcements import Announcement, Told, announcement_record
 from bridge.contract.control import Asked, Control, ControlRefused, control_record, decode_control
+from bridge.contract.cursors import SnapshotCursor, position_key
+from bridge.contract.moments import utc
 from bridge.contract.records import Incoming
 from bridge.contract.sharding import shard_of
 from bridge.policy import sweeps
 from bridge.policy.positions import Positions
 from bridge.policy.sweeps import SweepState
-from bridge.shard.cursors import (
-    SnapshotCursor,
-    cursor_record,
-    position_key,
-    read_scan,
-    read_snapshot,
-    snapshot_record,
-)
+from bridge.shard.cursors import cursor_record, read_scan, read_snapshot, scan_record, snapshot_record
 from bridge.shard.ports import Draft, Ledger, Sink
 from bridge.shard.publishing import Publishing
 from bridge.shard.sweep_state import read_sweeps, write_sweeps
@@ -165,6 +160,23 @@ class Controlling:
             return Told.CONTROL_ACCEPTED, {"asked": control.asked.value}  # resumed when they have been published
         return Told.DELETES_RESUMED, {"decision": decision, "deleted": 0, "kept": 0}
 
+    def _set_cursor(self, draft: Draft, control: Control) -> "_Said":
+        account, entity, to = control.account, control.entity or "", control.to or 0
+        view, publishing = self._publishing.memory.drafted, self._publishing
+        if entity not in self._controlled.entities:
+            return f"events.{entity}.enabled is false: it is not followed"
+        scan = read_scan(view, account, entity)
+        if scan is None or scan.resume_at is not None:
+            return f"the first snapshot of {entity} is still being taken"
+        if to > scan.lower:
+            return f"what was modified from {utc(scan.lower)} on has not been read yet: it would be lost"
+        moved = replace(scan, lower=to)
+        draft.add(scan_record(publishing.names, publishing.shard, account, entity, moved))
+        known = view.count_since(entity, account, to)
+        return Told.CONTROL_ACCEPTED, {
+            "asked": control.asked.value, "from": utc(scan.lower), "to": utc(to), "records": known
+        }  # fmt: skip
+
     def _wake(self, control: Control) -> None:
         if (sweep := self._controlled.wake.get(control.account)) is not None:
             sweep.set()
@@ -183,4 +195,5 @@ _CARRY_OUT: Mapping[Asked, Callable[[Controlling, Draft, Control], _Said]] = {
     Asked.SWEEP: Controlling._sweep,  # noqa: SLF001
     Asked.APPROVE_DELETES: Controlling._approve,  # noqa: SLF001
     Asked.REJECT_DELETES: Controlling._reject,  # noqa: SLF001
+    Asked.SET_CURSOR: Controlling._set_cursor,  # noqa: SLF001
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.commands import Command, Malformed, decode, forwarded
+from bridge.contract.cursors import position_key
 from bridge.contract.failures import Code, Failure
 from bridge.contract.records import Incoming
 from bridge.contract.sharding import shard_of
@@ -22,7 +23,6 @@ from bridge.policy.positions import Positions
 from bridge.policy.sessions import SessionEnded
 from bridge.shard.attempting import Attempting
 from bridge.shard.concluding import Concluding
-from bridge.shard.cursors import position_key
 from bridge.shard.outcome import Outcome
 from bridge.shard.ports import Copper, Intake, Sink
 

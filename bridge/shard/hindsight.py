@@ -5,10 +5,11 @@ is sent: the journal's entry says what was seen, and operators are told.
 """
 
 from bridge.contract.announcements import Announcement, Told, announcement_record
+from bridge.contract.journal import Settled
 from bridge.contract.topics import TopicNames
 from bridge.policy.changes import Sighting
 from bridge.policy.settling import recognizes
-from bridge.shard.journal import Settled, doubted_mark, read_doubt, settled_record
+from bridge.shard.journal import doubted_mark, read_doubt, settled_record
 from bridge.shard.memory import View
 from bridge.shard.ports import Draft
 
@@ -24,8 +25,8 @@ def settle_later(
     for key, entry in view.marked(doubted_mark(account, entity)):
         if not recognizes(read_doubt(entity, entry), record, entry["at"]):
             continue
-        settled = Settled((account, entity, record["id"]), event_id, now)
-        draft.add(settled_record(names, shard, key, entry, settled))
+        settled = Settled(record["id"], event_id, now)
+        draft.add(settled_record(names, shard, key, entry, entity, settled))
         data = {"command": key.partition("/")[2], "record_id": record["id"], "event_id": event_id}
         told = Announcement(Told.COMMAND_SETTLED, account, round(now * 1000), entity, data=data)
         draft.add(announcement_record(told, names, shard))

@@ -1,18 +1,19 @@
 """The journal: what was attempted for a command and how it ended, as records of the journal topic.
 
 An attempt is committed before the call that may have an effect; the result together with the reply. Read when a command
-comes again: a result is replayed, an attempt without one is in doubt. Knows the stored form, nothing of Copper.
+comes again: a result is replayed, an attempt without one is in doubt. Knows nothing of Copper.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from bridge.contract.commands import Command
+from bridge.contract.journal import Attempted, Finished, Settled, journal_key, read_entry
 from bridge.contract.records import Outgoing
-from bridge.contract.replies import Reply, Status, from_stored, stored
+from bridge.contract.replies import Reply, Status, stored
 from bridge.contract.topics import TopicNames
 from bridge.policy.settling import Doubt, Key
 from bridge.shard.memory import MARK, View
@@ -20,51 +21,15 @@ from bridge.shard.memory import MARK, View
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """A call was about to be made. Unix seconds of the first: `at` by the bridge's clock, `since` by Copper's."""
-
-    fingerprint: str
-    at: float
-    since: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The command was answered so."""
-
-    fingerprint: str
-    reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A create that was answered `unknown` was seen after all; `at` is Unix seconds by the bridge's clock."""
-
-    about: tuple[str, str, int]
-    """Account, entity, record id."""
-    event_id: str
-    at: float
-
-    @property
-    def value(self) -> dict[str, Any]:
-        """As it is kept and told."""
-        return {"record_id": self.about[2], "event_id": self.event_id, "at": self.at}
-
-
-def journal_key(command: Command) -> str:
-    """`<account>/<command id>`."""
-    return f"{command.account}/{command.id}"
+def entry_key(command: Command) -> str:
+    """The key of the command's entry."""
+    return journal_key(command.account, command.id)
 
 
 def read_journal(view: View, command: Command) -> Attempted | Finished | None:
     """What the journal holds under the command's id."""
-    entry = view.journal(journal_key(command))
-    if entry is None:
-        return None
-    if entry["state"] == "attempt":
-        return Attempted(entry["fingerprint"], entry["at"], entry.get("since", entry["at"]))
-    return Finished(entry["fingerprint"], from_stored(entry["reply"]))
+    entry = view.journal(entry_key(command))
+    return None if entry is None else read_entry(entry)
 
 
 def attempt_record(names: TopicNames, shard: int, command: Command, at: float, since: float) -> Outgoing:
@@ -85,10 +50,12 @@ def finished_record(
     return _record(names, shard, command, entry, mark)
 
 
-def settled_record(names: TopicNames, shard: int, key: str, entry: Mapping[str, Any], settled: Settled) -> Outgoing:
-    """The entry of an `unknown` create, with what was seen of it later."""
-    mark = made_mark(*settled.about)
-    value = {name: part for name, part in entry.items() if name != "doubt"} | {"settled": settled.value}
+def settled_record(
+    names: TopicNames, shard: int, key: str, entry: Mapping[str, Any], entity: str, settled: Settled
+) -> Outgoing:
+    """The entry of an `unknown` create of such an entity, with what was seen of it later."""
+    mark = made_mark(key.partition("/")[0], entity, settled.record_id)
+    value = {name: part for name, part in entry.items() if name != "doubt"} | {"settled": asdict(settled)}
     return Outgoing(names.journal, shard, key.encode(), orjson.dumps(value), ((MARK, mark.encode()),))
 
 
@@ -120,4 +87,4 @@ def _record(
 ) -> Outgoing:
     value = {"v": VERSION, "fingerprint": command.fingerprint, "action": f"{command.entity}.{command.action}", **entry}
     headers = () if mark is None else ((MARK, mark.encode()),)
-    return Outgoing(names.journal, shard, journal_key(command).encode(), orjson.dumps(value, default=dict), headers)
+    return Outgoing(names.journal, shard, entry_key(command).encode(), orjson.dumps(value, default=dict), headers)

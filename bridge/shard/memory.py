@@ -100,6 +100,15 @@ class View:
         )
         return (orjson.loads(value) for (value,) in rows)
 
+    def count_since(self, entity: str, account: str, since: int) -> int:
+        """How many they are."""
+        row = self._connection.execute(
+            "SELECT count(*) FROM state WHERE entity = ? AND modified >= ? AND key > ? AND key < ? "
+            "AND value IS NOT NULL",
+            (entity, since, f"{account}/", f"{account}0"),
+        ).fetchone()
+        return int(row[0])
+
     def count(self, entity: str) -> int:
         """How many living records of an entity are known."""
         row = self._connection.execute(

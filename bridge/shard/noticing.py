@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.contract.catalogue import CATALOGUE
+from bridge.contract.cursors import position_key
 from bridge.contract.events import Fate
 from bridge.contract.notices import Notice, read_notice
 from bridge.contract.records import Incoming
@@ -20,7 +21,7 @@ from bridge.policy.outcomes import backoff
 from bridge.policy.positions import Positions
 from bridge.policy.sessions import SessionEnded
 from bridge.policy.sightings import Lane, Record, Trouble, Via, Why
-from bridge.shard.cursors import cursor_record, following_since, position_key
+from bridge.shard.cursors import cursor_record, following_since
 from bridge.shard.fates import lead_fates, merge_fate
 from bridge.shard.ports import Copper, Draft, Intake, Ledger, Sink
 from bridge.shard.publishing import Publishing

@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from bridge.contract.cursors import ScanCursor
 from bridge.contract.watermarks import Watermark, watermark_record
 from bridge.policy.outcomes import backoff
 from bridge.policy.scans import REACHABLE, Scan, ScanEnd, Step, ascending, descending, next_lower
 from bridge.policy.sightings import Lane, Page, Stamp, Trouble, Via
-from bridge.shard.cursors import ScanCursor, read_scan, scan_record
+from bridge.shard.cursors import read_scan, scan_record
 from bridge.shard.ports import Draft
 from bridge.shard.scanning import After, Read, ScanFailed, Scanning
 from bridge.shard.sweep_state import read_sweeps
@@ -130,8 +131,15 @@ class Polling:
         return descending(lower, reach=self._polled.reach)
 
     def _advance(self, draft: Draft, cursor: ScanCursor, end: ScanEnd, done: Read, told: Counter[str]) -> None:
-        """The next cursor, and what can be said now about what is complete: nothing, if search did not reach it all."""
+        """The next cursor, and what can be said now about what is complete: nothing, if search did not reach it all.
+
+        A cursor that was set back while the scan ran stays: the next one begins there.
+        """
         polled, publishing = self._polled, self._publishing
+        kept = read_scan(publishing.memory.drafted, polled.account, polled.entity)
+        if kept is not None and kept.lower < cursor.lower:
+            told.clear()
+            return
         moved = replace(cursor, lower=next_lower(end, lower=cursor.lower, overlap=polled.overlap))
         if end.unreached:
             moved = replace(moved, resume_at=0, read=0, calls=0, incomplete=False)

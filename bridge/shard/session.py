@@ -17,8 +17,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bridge.contract.cursors import position_key
 from bridge.policy.sessions import Ending, SessionEnded, pause_after
-from bridge.shard.cursors import position_key
 from bridge.shard.memory import Memory
 from bridge.shard.ports import Changelog, Intake, Ledger, Membership, Sink
 

@@ -14,7 +14,7 @@ from bridge.contract.events import content_hash, state_key
 from bridge.policy import fates, outcomes
 from bridge.policy.settling import SKEW_SECONDS, UNIQUE, Done, Look, Undecided, Waits, look_for, settle
 from bridge.policy.sightings import Ask, Page, Record, Stamp, Trouble, Why
-from bridge.shard.journal import journal_key, made_mark
+from bridge.shard.journal import entry_key, made_mark
 from bridge.shard.outcome import Outcome, Run, done, succeeded, undecided
 from bridge.shard.publishing import Publishing
 
@@ -74,7 +74,7 @@ class Settling:
         if command.action != "create":
             return False
         mark = made_mark(command.account, command.entity, record["id"])
-        return any(key != journal_key(command) for key, _ in self.publishing.memory.known.marked(mark))
+        return any(key != entry_key(command) for key, _ in self.publishing.memory.known.marked(mark))
 
     async def _look(self, run: Run, look: Look) -> Found:
         looks = {

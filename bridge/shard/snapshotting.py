@@ -13,18 +13,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from bridge.contract.announcements import Announcement, Told, announcement_record
+from bridge.contract.cursors import ScanCursor, SnapshotCursor
 from bridge.contract.records import Outgoing
 from bridge.policy.outcomes import backoff
 from bridge.policy.scans import LARGEST, ScanEnd, Step, ascending
 from bridge.policy.sightings import Lane, Page, Stamp, Trouble, Via
-from bridge.shard.cursors import (
-    ScanCursor,
-    SnapshotCursor,
-    read_scan,
-    read_snapshot,
-    scan_record,
-    snapshot_record,
-)
+from bridge.shard.cursors import read_scan, read_snapshot, scan_record, snapshot_record
 from bridge.shard.polling import LONGEST_PAUSE_SECONDS, Polled
 from bridge.shard.ports import Draft
 from bridge.shard.scanning import After, Read, ScanFailed, Scanning

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
+from bridge.contract.cursors import subscriptions_key
 from bridge.policy.sightings import Trouble
 from bridge.policy.subscribing import Plan, Synced
 from bridge.shard.cursors import cursor_record
@@ -50,7 +51,7 @@ class Subscribing:
 
     @property
     def _key(self) -> str:
-        return f"subscriptions/{self.account}"
+        return subscriptions_key(self.account)
 
     def _made(self) -> tuple[int, ...]:
         kept = self.publishing.memory.known.cursor(self._key)

@@ -201,7 +201,7 @@ async def _reading(stage: Stage) -> AsyncGenerator[asyncio.Task[None]]:
 
 async def _read(stage: Stage) -> None:
     wanted = lines.patterns(stage.names)
-    async with aclosing(listen(stage.servers, wanted, earliest=True, ready=lambda _: None)) as records:
+    async with aclosing(listen(stage.servers, wanted, since=0.0, ready=lambda _: None)) as records:
         async for record in records:
             stage.witness.take(record)
             stage.screen.show(record)

@@ -146,7 +146,7 @@ async def test_listening_from_now_sees_what_matches_and_topics_that_are_made_lat
     told: list[Sequence[str]] = []
     async with topics(bootstrap_servers, one, other), writer(bootstrap_servers) as producer:
         await producer.send_and_wait(one, b"before")
-        listening = listen(bootstrap_servers, [f"{prefix}.*.changes"], earliest=False, ready=told.append)
+        listening = listen(bootstrap_servers, [f"{prefix}.*.changes"], since=None, ready=told.append)
         async with asyncio.timeout(PATIENCE_S), aclosing(listening) as records:
             first = asyncio.create_task(anext(records))
             while not told:  # noqa: ASYNC110 - a callback tells it
@@ -159,6 +159,19 @@ async def test_listening_from_now_sees_what_matches_and_topics_that_are_made_lat
             await producer.send_and_wait(one, b"and on")
             assert {(await anext(records)).value, (await anext(records)).value} == {b"new topic", b"and on"}
     assert told == [[one]]
+
+
+async def test_listening_from_an_age_begins_with_the_first_record_that_is_younger(
+    bootstrap_servers: str, fresh: Callable[[str], str]
+) -> None:
+    topic = fresh("aged")
+    async with topics(bootstrap_servers, topic), writer(bootstrap_servers) as producer:
+        for hours in (3, 1):
+            stamp = round((datetime.now(UTC).timestamp() - hours * 3600) * 1000)
+            for partition in (0, 1):
+                await producer.send_and_wait(topic, b"%d" % hours, timestamp_ms=stamp, partition=partition)
+    code, out, _ = await cli("listen", topic, "--from", "2h", "-n", "2", "--json", "-b", bootstrap_servers)
+    assert (code, [json.loads(line)["value"] for line in out.splitlines()]) == (0, [1, 1])
 
 
 async def test_listening_from_the_beginning_leaves_out_what_was_aborted(

@@ -5,8 +5,9 @@ import json
 import struct
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,12 +15,12 @@ from confluent_kafka import Consumer
 from confluent_kafka import Message as ForeignMessage
 
 from bridge.client.connecting import KafkaTrouble
-from bridge.client.dead_letters import _alone, _write, letters, redrive
+from bridge.client.dead_letters import Found, _alone, _write, letters, redrive
 from bridge.contract.dead_letters import redriven
 from bridge.contract.records import Position
 from bridge.policy.redriving import Kept, Search, State, Step, decide
 from tests.integration.bridge.reading import Message
-from tests.integration.bridge.stage import Stage, stage
+from tests.integration.bridge.stage import SHARDS, Stage, stage
 
 PATIENCE_S = 60
 ACCOUNT = "acme"
@@ -54,6 +55,16 @@ async def buried(play: Stage, entity: str, key: bytes, value: bytes = BROKEN, *,
     if count == 1:
         await play.send(play.names.commands(entity), value, (("correlation-id", key),), key=key)
     return (await play.log.wait(topic, lambda each: each.key == key, count=count))[-1]
+
+
+async def found_by(play: Stage, **search: Any) -> list[Found]:
+    return [each async for each in letters(play.servers, play.names, Search(**search))]
+
+
+async def given(steps: Sequence[Step | Kept]) -> AsyncGenerator[Step]:
+    for each in steps:
+        if isinstance(each, Step):
+            yield each
 
 
 def place(letter: Message) -> str:
@@ -94,7 +105,7 @@ async def test_a_bad_command_is_found_mended_and_put_back_and_carried_out_once(p
     code, _, err = await dlt(play, "redrive", where, "--value", str(file))
     assert (code, err) == (6, f"kept  {where}: it has been redriven already\n")
 
-    (found,) = await letters(play.servers, play.names, Search(key=b"mend"))
+    (found,) = await found_by(play, key=b"mend")
     again = redriven(found.letter, MENDED)
     await play.send(again.topic, again.value, again.headers, key=again.key, partition=again.partition)
     first, second = await play.log.wait(play.names.replies("company"), done, count=2)
@@ -134,13 +145,9 @@ async def test_more_than_one_letter_takes_a_word_and_a_second_redrive_finds_none
     assert [
         line.split()[0] for line in (await dlt(play, "redrive", "--entity", "task", "-n", "1"))[1].splitlines()
     ] == ["redriven"]
-    found = await letters(play.servers, play.names, Search(entity="task", code="invalid"))
-    steps = [decide(each.letter, State.WAITING, play.names) for each in found]
-    taken = [
-        each
-        async for done in redrive(play.servers, play.names, [step for step in steps if isinstance(step, Step)])
-        for each in done
-    ]
+    found = await found_by(play, entity="task", code="invalid")
+    steps = [decide(each.letter, State.WAITING, play.names, partitions=SHARDS) for each in found]
+    taken = [each async for done in redrive(play.servers, play.names, given(steps)) for each in done]
     old, *new = sorted(taken, key=lambda each: isinstance(each, Step))
     assert isinstance(old, Kept)
     assert old.reason == "somebody else was quicker: it has been redriven"
@@ -150,13 +157,13 @@ async def test_more_than_one_letter_takes_a_word_and_a_second_redrive_finds_none
 
 async def test_who_begins_ends_what_another_has_not_committed(play: Stage) -> None:
     await buried(play, "opportunity", b"contested")
-    found = await letters(play.servers, play.names, Search(key=b"contested"))
-    steps = [step for each in found if isinstance(step := decide(each.letter, each.state, play.names), Step)]
+    found = await found_by(play, key=b"contested")
+    steps = [decide(each.letter, each.state, play.names, partitions=each.partitions) for each in found]
 
     async def overtaken() -> None:
         async with _alone(play.servers, play.names) as slow, slow.transaction():
-            await _write(slow, play.names, steps)
-            assert [done async for done in redrive(play.servers, play.names, steps)] == [steps]
+            await _write(slow, play.names, [step async for step in given(steps)])
+            assert [done async for done in redrive(play.servers, play.names, given(steps))] == [steps]
 
     with pytest.raises(KafkaTrouble, match="another redrive has begun"):
         await overtaken()
@@ -165,6 +172,25 @@ async def test_who_begins_ends_what_another_has_not_committed(play: Stage) -> No
     await play.log.caught_up()
     put_back = play.log.of(play.names.commands("opportunity"), lambda each: each.key == b"contested")
     assert len(put_back) == 2
+
+
+async def test_a_forged_letter_is_kept_and_the_others_go_on(play: Stage) -> None:
+    real = await buried(play, "activity", b"real", b"{}")
+    pairs = dict(real.pairs)
+    forgeries = (
+        {"kafka_dlt-original-partition": (99).to_bytes(4, "big")},
+        {"kafka_dlt-original-partition": (1 << 62).to_bytes(8, "big")},
+        {"kafka_dlt-original-timestamp": (1 << 62).to_bytes(8, "big")},
+    )
+    for changed in forgeries:
+        await play.send(real.topic, real.raw, tuple((pairs | changed).items()), key=b"forged", partition=0)
+    _, listed, _ = await dlt(play, "ls", "--key", "forged")
+    places = [line.split()[0] for line in listed.splitlines()]
+    assert [len(places), *{code for code, _, _ in [await dlt(play, "show", each) for each in places]}] == [3, 0]
+    code, out, err = await dlt(play, "redrive", "--entity", "activity", "--yes")
+    assert (code, [line.split()[1] for line in out.splitlines()]) == (6, [place(real), places[2]])
+    reason = f"it is forged: {play.names.commands('activity')} has no such partition as it names"
+    assert err.splitlines() == [f"kept  {each}: {reason}" for each in places[:2]]
 
 
 async def test_what_is_not_there_and_what_makes_no_sense_is_said(play: Stage) -> None:

@@ -117,10 +117,14 @@ async def _operated(broker: Secured, play: Stage) -> None:
         assert (await anext(told)).told is Told.CONTROL_ACCEPTED
     await play.send(NAMES.commands("company"), b"no command", key=ACCOUNT.encode())
     await play.log.wait(NAMES.dead_letters("company"), lambda _: True)
-    (letter,) = await letters(access, NAMES, Search(entity="company"))
-    step = decide(letter.letter, letter.state, NAMES, park_after=3)
+    (letter,) = [each async for each in letters(access, NAMES, Search(entity="company"))]
+    step = decide(letter.letter, letter.state, NAMES, partitions=letter.partitions, park_after=3)
     assert isinstance(step, Step)
-    assert [each async for each in redrive(access, NAMES, [step])] == [[step]]
+    assert [each async for each in redrive(access, NAMES, _one(step))] == [[step]]
+
+
+async def _one(step: Step) -> AsyncGenerator[Step]:
+    yield step
 
 
 def _access(broker: Secured, user: str) -> Access:

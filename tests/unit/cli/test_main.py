@@ -29,6 +29,10 @@ COMMANDS = (
     "wait",
     "deletes",
     "dlt",
+    "status",
+    "journal",
+    "cursor",
+    "webhooks",
 )
 WITHIN = (
     ("config", "init"),
@@ -44,6 +48,11 @@ WITHIN = (
     ("dlt", "ls"),
     ("dlt", "show"),
     ("dlt", "redrive"),
+    ("journal", "show"),
+    ("cursor", "show"),
+    ("cursor", "set"),
+    ("webhooks", "ls"),
+    ("webhooks", "sync"),
 )
 
 
@@ -130,10 +139,26 @@ def test_the_settings_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
         ("wait", "acme", "--to", "2026-11-25"),
         ("deletes", "approve"),
         ("check", "--set", "copper.timeout"),
+        ("cursor", "set", "acme", "compny", "2h"),
+        ("cursor", "set", "acme", "company", "2 hours"),
+        ("journal", "show"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: Sequence[str]) -> None:
     assert invoke(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "secret", "said"),
+    [
+        (("--deadline", "none"), "canary", "a signed command needs one"),
+        ((), "", "needs its secret in"),
+    ],
+)
+def test_a_call_that_cannot_be_signed_is_wrong_usage(arguments: Sequence[str], secret: str, said: str) -> None:
+    environ = {"COPPER_SIGNING_KEY_ID": "shop", "COPPER_SIGNING_SECRET": secret}
+    result = invoke("call", "company.get", "id=7", *arguments, env=environ)
+    assert (result.exit_code, said in result.stderr, "canary" in result.stderr) == (2, True, False)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +173,9 @@ def test_wrong_usage_is_exit_code_2(arguments: Sequence[str]) -> None:
         ("deletes", "ls"),
         ("deletes", "approve", "acme"),
         ("deletes", "reject", "acme"),
+        ("journal", "show", "c-1"),
+        ("cursor", "show"),
+        ("cursor", "set", "acme", "lead", "2h"),
     ],
 )
 def test_a_kafka_that_is_not_there_is_one_line_and_exit_code_5(arguments: Sequence[str]) -> None:
@@ -178,6 +206,13 @@ def test_settings_that_cannot_be_used_are_not_shown(tmp_path: Path) -> None:
         result = invoke(*command, "-c", str(tmp_path / "bridge.yaml"))
         assert (result.exit_code, result.stdout) == (3, "")
         assert 'did you mean "timeout"?' in result.stderr
+
+
+def test_a_bridge_that_is_not_there_is_one_line_and_exit_code_7() -> None:
+    for more in ((), ("--watch",), ("--json",)):
+        result = invoke("status", "--url", "http://127.0.0.1:1", *more)
+        assert (result.exit_code, result.stdout) == (7, "")
+        assert result.stderr == "no bridge tells its status at http://127.0.0.1:1: ClientConnectorError\n"
 
 
 def test_without_docker_java_and_maven_the_sandbox_says_in_one_line_what_to_install() -> None:

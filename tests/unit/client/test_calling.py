@@ -10,6 +10,7 @@ from aiokafka.errors import MessageSizeTooLargeError, TopicAuthorizationFailedEr
 
 from bridge.client.calling import Caller
 from bridge.client.connecting import KafkaTrouble
+from bridge.contract.signing import SigningKey
 from bridge.contract.topics import TopicNames
 
 
@@ -113,3 +114,11 @@ async def test_commands_are_keyed_by_their_account_and_without_one_all_alike(sta
     ]
     await asyncio.wait(asking)
     assert all(isinstance(each.exception(), KafkaTrouble) for each in asking)
+
+
+async def test_a_command_that_is_to_be_signed_and_cannot_be_is_not_sent(stand: Stand) -> None:
+    caller = Caller("kafka:9092", TopicNames(), stand.log, SigningKey("shop", b"canary"))
+    for lacking in ({"deadline": 1.0}, {"command_id": "c-1"}):
+        with pytest.raises(ValueError, match="needs an id and a deadline"):
+            await caller.ask("company", "get", within_s=30, record_id=7, **lacking)
+    assert stand.log.said == []

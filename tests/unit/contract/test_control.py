@@ -23,7 +23,8 @@ def decoded(**members: object) -> Control | ControlRefused:
 
 def test_a_message_is_read_as_it_was_written() -> None:
     for asked in Asked:
-        control = Control("c-1", asked, "acme")
+        about = ("lead", 1_790_000_000) if asked is Asked.SET_CURSOR else ()
+        control = Control("c-1", asked, "acme", *about)
         written = control_record(control, TopicNames(), 4)
         assert written.partition == shard_of("acme", 4)
         assert decode_control(record(written.value), ACCOUNTS) == control
@@ -50,6 +51,15 @@ def test_a_bridge_with_one_account_needs_none_named() -> None:
         (b'{"type": "sweep", "account": "acme", "entty": "lead"}', 'did you mean "entity"?'),
         (b'{"type": "sweep", "account": "acme", "entity": "activity"}', "entity must be"),
         (b'{"type": "approve-deletes", "account": "acme", "entity": "lead"}', "leave entity out"),
+        (b'{"type": "set-cursor", "account": "acme", "to": "2027-01-04T09:12:44Z"}', "entity must be"),
+        (b'{"type": "set-cursor", "account": "acme", "entity": "lead"}', "to must be a time"),
+        (b'{"type": "set-cursor", "account": "acme", "entity": "lead", "to": 7}', "to must be a time"),
+        (b'{"type": "set-cursor", "account": "acme", "entity": "lead", "to": "2027-01-04"}', "to must be a time"),
+        (
+            b'{"type": "set-cursor", "entity": "lead", "account": "acme", "to": "9999-12-31T23:59:59-23:59"}',
+            "to must be",
+        ),
+        (b'{"type": "sweep", "account": "acme", "to": "2027-01-04T09:12:44Z"}', "leave to out"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_way_out(value: bytes, reason: str) -> None:

@@ -12,6 +12,7 @@ from bridge.contract.topics import TopicNames
 from bridge.policy.redriving import Kept, Search, State, Step, decide, states
 
 NAMES = TopicNames()
+PARTITIONS = 3
 FAILURE = Failure(Code.INVALID, "The command breaks its schema", "data.nmae: unknown field")
 BROKEN = b'{"action": "create", "account": "acme", "data": {"nmae": "x"}}'
 
@@ -31,7 +32,7 @@ def came_back(times: int) -> Headers:
 
 def test_a_letter_goes_back_until_the_limit_and_is_parked_from_then_on() -> None:
     for times in range(5):
-        step = decide(letter(headers=came_back(times)), State.WAITING, NAMES, park_after=3)
+        step = decide(letter(headers=came_back(times)), State.WAITING, NAMES, partitions=PARTITIONS, park_after=3)
         assert isinstance(step, Step)
         expected = (Told.LETTER_REDRIVEN, "copper.company.commands") if times < 3 else (
             Told.LETTER_PARKED, "copper.bridge.parked")  # fmt: skip
@@ -39,8 +40,9 @@ def test_a_letter_goes_back_until_the_limit_and_is_parked_from_then_on() -> None
 
 
 def test_what_a_person_takes_from_the_parked_or_mends_goes_back_whatever_its_count() -> None:
-    fetched = decide(letter(headers=came_back(9), topic=NAMES.parked), State.WAITING, NAMES)
-    mended = decide(letter(headers=came_back(9)), State.WAITING, NAMES, value=b'{"action": "get", "id": 7}')
+    fetched = decide(letter(headers=came_back(9), topic=NAMES.parked), State.WAITING, NAMES, partitions=PARTITIONS)
+    value = b'{"action": "get", "id": 7}'
+    mended = decide(letter(headers=came_back(9)), State.WAITING, NAMES, partitions=PARTITIONS, value=value)
     for step in (fetched, mended):
         assert isinstance(step, Step)
         assert (step.told, dict(step.record.headers)["copper-bridge-redrives"]) == (Told.LETTER_REDRIVEN, b"10")
@@ -48,26 +50,32 @@ def test_what_a_person_takes_from_the_parked_or_mends_goes_back_whatever_its_cou
 
 @pytest.mark.parametrize("state", [State.REDRIVEN, State.PARKED])
 def test_what_was_put_back_or_parked_stays(state: State) -> None:
-    kept = decide(letter(), state, NAMES)
+    kept = decide(letter(), state, NAMES, partitions=PARTITIONS)
     assert isinstance(kept, Kept)
     assert kept.reason == f"it has been {state} already"
 
 
+def test_a_letter_of_a_partition_that_there_is_not_is_kept_as_a_forgery() -> None:
+    kept = decide(letter(), State.WAITING, NAMES, partitions=1)
+    assert isinstance(kept, Kept)
+    assert kept.reason == "it is forged: copper.company.commands has no such partition as it names"
+
+
 def test_a_mended_command_that_would_be_refused_again_stays_and_the_reason_is_told() -> None:
-    kept = decide(letter(), State.WAITING, NAMES, value=BROKEN)
+    kept = decide(letter(), State.WAITING, NAMES, partitions=PARTITIONS, value=BROKEN)
     assert isinstance(kept, Kept)
     assert "data.nmae" in kept.reason
 
 
 @pytest.mark.parametrize("size", [1_000_000, 2_000_000])
 def test_what_is_too_large_for_its_topic_stays(size: int) -> None:
-    kept = decide(letter(bytes(size)), State.WAITING, NAMES)
+    kept = decide(letter(bytes(size)), State.WAITING, NAMES, partitions=PARTITIONS)
     assert isinstance(kept, Kept)
     assert "too large" in kept.reason
 
 
 def test_what_is_told_of_a_step_holds_nothing_of_the_command_but_its_account() -> None:
-    step = decide(letter(headers=came_back(1)), State.WAITING, NAMES)
+    step = decide(letter(headers=came_back(1)), State.WAITING, NAMES, partitions=PARTITIONS)
     assert isinstance(step, Step)
     said = step.announcement(1790000600000)
     assert (said.told, said.account, said.entity) == (Told.LETTER_REDRIVEN, "acme", "company")

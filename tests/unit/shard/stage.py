@@ -330,9 +330,12 @@ class Stage:
         """Any record in our partition."""
         return self.log.put(Outgoing(topic, SHARD, key, value, headers))
 
-    def ask(self, asked: str, entity: str | None = None, *, account: str = ACCOUNT, name: str = "c-1") -> Position:
+    def ask(
+        self, asked: str, entity: str | None = None, *, account: str = ACCOUNT, name: str = "c-1", **more: str
+    ) -> Position:
         """A control message, as an operator writes it."""
-        value = {"id": name, "type": asked, "account": account} | ({} if entity is None else {"entity": entity})
+        about = {} if entity is None else {"entity": entity}
+        value = {"id": name, "type": asked, "account": account, **about, **more}
         return self.put(NAMES.control, orjson.dumps(value))
 
     def notify(self, event: str, *ids: int, entity: str = "company", account: str = ACCOUNT) -> Position:

@@ -1,13 +1,16 @@
 """Controlling: every control message is carried out once and answered, whatever it says."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
 from bridge.contract.control import Asked
+from bridge.contract.cursors import ScanCursor, position_key
 from bridge.contract.sharding import shard_of
-from bridge.shard.cursors import ScanCursor, position_key, read_snapshot, scan_record
+from bridge.shard.cursors import read_scan, read_snapshot, scan_record
 from bridge.shard.ports import Draft
-from tests.unit.shard.stage import ACCOUNT, NAMES, OTHER, PARTITIONS, SHARD, Stage
+from tests.unit.shard.stage import ACCOUNT, EPOCH, NAMES, OTHER, PARTITIONS, SHARD, Stage
 
 KEY = position_key(NAMES.control)
 
@@ -81,6 +84,44 @@ async def test_a_sweep_is_refused_while_one_is_under_way(stage: Stage) -> None:
 async def test_a_decision_is_refused_when_there_is_nothing_to_decide(stage: Stage, asked: Asked) -> None:
     stage.ask(asked)
     assert await _answered(stage) == [("control.refused", "no deletes of this account are held back")]
+
+
+async def test_a_cursor_is_set_back_and_told_from_where_to_where(stage: Stage) -> None:
+    scan = ScanCursor(EPOCH, EPOCH + 600, None, 7, 2)
+
+    def write(draft: Draft) -> None:
+        draft.add(scan_record(NAMES, SHARD, ACCOUNT, "lead", scan))
+
+    async with stage.at_work():
+        await stage.ledger.commit(write)
+    stage.ask(Asked.SET_CURSOR, "lead", to="2026-09-21T14:15:00.9Z")
+    assert await _answered(stage) == [("control.accepted", "")]
+    assert read_scan(stage.memory.known, ACCOUNT, "lead") == replace(scan, lower=EPOCH + 100)
+    assert stage.announced()[0]["data"] == {
+        "asked": "set-cursor",
+        "from": "2026-09-21T14:23:20Z",
+        "to": "2026-09-21T14:15:00Z",
+        "records": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("entity", "resume_at", "to", "reason"),
+    [
+        ("lead", None, "1970-01-01T00:00:02Z", "modified from 1970-01-01T00:00:01Z on has not been read yet"),
+        ("lead", 7, "1970-01-01T00:00:00Z", "the first snapshot of lead is still being taken"),
+        ("task", None, "1970-01-01T00:00:00Z", "events.task.enabled is false"),
+    ],
+)
+async def test_a_cursor_is_not_set_where_something_would_be_lost(
+    stage: Stage, entity: str, resume_at: int | None, to: str, reason: str
+) -> None:
+    await _followed(stage, "lead", resume_at=resume_at)
+    before = read_scan(stage.memory.known, ACCOUNT, "lead")
+    stage.ask(Asked.SET_CURSOR, entity, to=to)
+    ((told, why),) = await _answered(stage, "lead")
+    assert (told, reason in why) == ("control.refused", True)
+    assert read_scan(stage.memory.known, ACCOUNT, "lead") == before
 
 
 async def test_what_is_no_control_message_is_answered_and_passed_over(stage: Stage) -> None:

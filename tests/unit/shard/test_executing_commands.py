@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from bridge.contract.commands import Command, decode, encode
+from bridge.contract.cursors import position_key
 from bridge.contract.failures import Code
 from bridge.contract.headers import FORWARDED
 from bridge.contract.records import LARGEST_RECORD, Position
@@ -16,7 +17,6 @@ from bridge.policy.permissions import Permissions
 from bridge.policy.settling import Look
 from bridge.policy.sightings import Trouble, Why
 from bridge.shard import executing as flow
-from bridge.shard.cursors import position_key
 from bridge.shard.journal import attempt_record
 from bridge.shard.ports import Copper, Intake, Ledger, Replies
 from tests.unit.shard.copper import CALL_SECONDS, GONE, IN_DOUBT, after, instead, raising

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from bridge.contract.cursors import position_key
 from bridge.policy.sightings import Lane, Trouble, Why
 from bridge.shard import noticing as flow
-from bridge.shard.cursors import position_key
 from tests.unit.shard.copper import CALL_SECONDS, GONE, instead, raising
 from tests.unit.shard.stage import NAMES, WAITS, Stage
 

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.contract.control import Asked
 from bridge.policy.sightings import Ask, Lane, Page, Stamp, Trouble, Why
 from bridge.shard.cursors import read_scan
 from bridge.shard.polling import DEEP_SECONDS, LONGEST_PAUSE_SECONDS
@@ -100,6 +101,25 @@ async def test_the_next_scan_begins_where_the_last_began_less_the_overlap(stage:
     lowers = [ask.at_least for ask in _asks(stage, Stamp.MODIFIED)]
     # Copper's minimum is asked one second lower until it has proved to be inclusive
     assert [lower + OVERLAP + 1 for lower in lowers if lower is not None] == at[:4]
+
+
+async def test_a_cursor_that_is_set_back_while_a_scan_runs_is_where_the_next_one_begins(stage: Stage) -> None:
+    stage.copper.keep("task", 1, name="known")
+    await _polled(stage, 2)
+    stage.copper.keep("task", 2, name="lost")
+    stage.copper.records["task", 2] |= {"date_created": EPOCH - 900, "date_modified": EPOCH - 900}
+    before = len(_asks(stage))
+    async with stage.at_work(stage.controlling("task"), plain=[stage.polling("task")]):
+        await stage.until(lambda: len(_asks(stage)) > before)
+        stage.ask(Asked.SET_CURSOR, "task", to="2026-09-21T13:56:40Z")
+        await stage.until(lambda: len(stage.scans) >= 5)
+    (set_back,) = [each for each in stage.announced() if each["type"] == "control.accepted"]
+    assert (set_back["data"]["to"], set_back["data"]["records"]) == ("2026-09-21T13:56:40Z", 1)
+    bounds = [ask.at_least for ask in _asks(stage, Stamp.MODIFIED)]
+    assert bounds.count(EPOCH - 1000 - 1) == 1, "one second lower until Copper's minimum has proved to be inclusive"
+    assert _names(stage) == [("c", "known"), ("r", "lost")]
+    marks = [orjson.loads(record.value or b"null")["complete_to"] for record in stage.log.of(NAMES.watermarks)]
+    assert (len(marks), marks) == (len(stage.scans) - 1, sorted(marks))
 
 
 async def test_people_and_companies_are_read_downwards_without_a_bound(stage: Stage) -> None:

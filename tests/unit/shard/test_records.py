@@ -6,25 +6,17 @@ import orjson
 import pytest
 
 from bridge.contract.commands import Command, decode, encode
+from bridge.contract.cursors import ScanCursor, position_key, scan_key
 from bridge.contract.failures import Code, Failure
+from bridge.contract.journal import Attempted, Finished
 from bridge.contract.records import Incoming, Outgoing, Position
 from bridge.contract.replies import Reply, Status, failed
 from bridge.contract.topics import TopicNames
-from bridge.shard.cursors import (
-    ScanCursor,
-    cursor_record,
-    following_since,
-    position_key,
-    read_scan,
-    scan_key,
-    scan_record,
-)
+from bridge.shard.cursors import cursor_record, following_since, read_scan, scan_record
 from bridge.shard.journal import (
-    Attempted,
-    Finished,
     attempt_record,
+    entry_key,
     finished_record,
-    journal_key,
     made_mark,
     read_journal,
 )
@@ -77,7 +69,7 @@ async def test_an_attempt_is_read_as_it_was_written(stage: Stage) -> None:
     assert read_journal(stage.memory.known, command) is None
     _learn(stage, attempt_record(NAMES, SHARD, command, 1790000000.25, 1790000001.5))
     assert read_journal(stage.memory.known, command) == Attempted(command.fingerprint, 1790000000.25, 1790000001.5)
-    assert journal_key(command) == "acme/c-1"
+    assert entry_key(command) == "acme/c-1"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +96,7 @@ async def test_a_stored_answer_comes_back_whole_and_marked(stage: Stage, reply: 
 async def test_an_attempt_of_an_older_bridge_can_be_read(stage: Stage) -> None:
     command = _command()
     entry = {"v": 1, "fingerprint": command.fingerprint, "state": "attempt", "before": None, "at": 7.5}
-    _learn(stage, Outgoing(NAMES.journal, SHARD, journal_key(command).encode(), orjson.dumps(entry)))
+    _learn(stage, Outgoing(NAMES.journal, SHARD, entry_key(command).encode(), orjson.dumps(entry)))
     assert read_journal(stage.memory.known, command) == Attempted(command.fingerprint, 7.5, 7.5)
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bridge.contract.cursors import position_key
 from bridge.contract.records import Incoming, Outgoing
 from bridge.policy.sessions import FENCED_PAUSE_SECONDS, Ending, SessionEnded
-from bridge.shard.cursors import cursor_record, position_key
+from bridge.shard.cursors import cursor_record
 from bridge.shard.ports import Changelog, Ledger, Membership, Sink
 from bridge.shard.session import STEADY_SECONDS, Flow, Flows, Inlet, Parts, own
 from tests.unit.shard.log import COMMIT_SECONDS, LedgerInMemory
