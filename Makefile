@@ -11,7 +11,7 @@ export IMAGE ?= copper-kafka-bridge:dev
 export COMPOSE ?= $(DOCKER) compose
 BUILD_FLAGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint browser tools bench test-containers image test-image contract nightly lock clean
+.PHONY: help setup demo test check lint browser tools bench test-containers image test-image test-cluster contract nightly lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -48,6 +48,9 @@ image: ## build the container image: make image IMAGE=registry/name:tag DOCKER=p
 
 test-image: $(READY) image ## the image run for real, locked in, beside Kafka and the Copper double (needs a container engine)
 	@$(BIN)/pytest tests/image
+
+test-cluster: $(READY) ## the chart's life on the cluster of KUBECONFIG: docs/how-to/test-on-a-cluster.md
+	@$(BIN)/pytest -s tests/cluster
 
 contract: $(READY) ## write topics/ anew from the catalogue
 	@$(BIN)/python -m bridge.contract.publish

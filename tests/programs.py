@@ -1,4 +1,4 @@
-"""Other programs as tests run them to their end: a container engine, Compose."""
+"""Other programs as the tests of the image and of the cluster run them: a container engine, kubectl, helm."""
 
 import subprocess
 import time
