@@ -68,4 +68,4 @@ def test_every_exception_is_explained_and_no_other() -> None:
 
 def test_every_argument_is_explained_and_no_other() -> None:
     told = PAGE[PAGE.index("## Opening") : PAGE.index("## Methods")]
-    assert set(re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE)) == {"prefix", *Manners.__annotations__}
+    assert set(re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE)) == {"prefix", "security", *Manners.__annotations__}
