@@ -13,8 +13,8 @@ from aiokafka.errors import AuthenticationFailedError
 class _Heeding(conn.OAuthAuthenticator):  # type: ignore[misc] # aiokafka is untyped
     async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
         if payload:
-            if (learnt := getattr(self._sasl_oauth_token_provider, "refused", None)) is not None:
-                learnt()
+            if (notice := getattr(self._sasl_oauth_token_provider, "refused", None)) is not None:
+                notice()
             raise AuthenticationFailedError("the broker refuses the token")
         said: tuple[bytes, bool] | None = await super().step(payload)
         return said

@@ -49,6 +49,7 @@ def test_every_line_begins_with_an_event_of_the_vocabulary_and_each_event_is_tol
 
 
 def test_no_field_of_a_line_is_made_of_pieces_or_of_an_errors_text() -> None:
+    """Why Kafka cannot be used comes in words of ours, from `bridge.access`: no record and no secret is near them."""
     made = [
         (where, ast.unparse(field.value))
         for where, call in _told()
