@@ -81,6 +81,7 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
     concluding = Concluding(ledger, publishing, world.addresses, overlap, observing.answered, observing.buried)
     served = Served(world.accounts, settings.topics.partitions, settings.replies.allowed, _keys(settings))
     executing = Executing(served, world.intake, attempting, concluding, observing.unexpected)
+    world.waiting[shard] = executing.waiting
     index_lag = settings.copper.index_lag.total_seconds()
     noticing = Noticing(world.accounts, overlap, index_lag, ledger, publishing, world.intake, observing.unexpected)
     wake = {name: asyncio.Event() for name in mine}

@@ -14,13 +14,13 @@ from prometheus_client import CollectorRegistry
 import bridge
 from bridge.contract.announcements import Announcement, Told
 from bridge.contract.commands import Command, Malformed
-from bridge.contract.events import Change
+from bridge.contract.events import Change, Kind
 from bridge.contract.failures import Code
 from bridge.contract.replies import Reply, Status
 from bridge.copper.client import Observed
 from bridge.policy.changes import Reason, Verdict
 from bridge.policy.sessions import Ending
-from bridge.policy.sightings import Trouble, Via
+from bridge.policy.sightings import Lane, Trouble, Via
 from bridge.policy.subscribing import Plan
 from bridge.policy.sweeps import Held
 from bridge.shard.polling import Polled, Scanned
@@ -55,6 +55,11 @@ class Observing:
         """Account and entity to how far their snapshot has come."""
         self._told_at: dict[tuple[str, str], float] = {}
         self._metrics.build.info({"version": bridge.__version__, "aiokafka": version("aiokafka")})
+
+    @property
+    def metrics(self) -> Metrics:
+        """For what is looked at and not told."""
+        return self._metrics
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -92,6 +97,8 @@ class Observing:
         """A sighting was judged."""
         if isinstance(verdict, Change):
             self._metrics.events.labels(entity, verdict.kind, via).inc()
+            if verdict.kind in {Kind.CREATED, Kind.UPDATED}:
+                self._metrics.event_delay.labels(entity).observe(max(0.0, time.time() - verdict.happened_s))
             if verdict.change_class is not None:
                 self._metrics.updates.labels(entity, verdict.change_class).inc()
         else:
@@ -165,6 +172,10 @@ class Observing:
             self.held.pop(account, None)
         else:
             self.held[account] = held
+
+    def waited(self, lane: Lane, seconds: float) -> None:
+        """A call got its permission from the budget."""
+        self._metrics.budget_wait.labels(lane).observe(seconds)
 
     def called(self, call: Observed) -> None:
         """A call to Copper ended."""

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import bridge
+from bridge.app.health import Health
 from bridge.app.hooks import Hooks
-from bridge.app.observing import stray
+from bridge.app.looking import looking
+from bridge.app.observing import Observing, stray
 from bridge.app.shards import Shards
 from bridge.app.status import status
 from bridge.app.webhooks import digests
 from bridge.app.world import World, enabled, made
+from bridge.policy.health import PATIENCE_SECONDS
 from bridge.settings import Settings
 from bridge.telemetry import logs
 from bridge.web.internal import internal
@@ -88,8 +91,22 @@ async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Runn
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone_in(Path(settings.state.dir)))
-        world, inbox = await _unless(stop, made(settings, stack))
+        observing, health = Observing(), _health(settings)
+        at_work: list[tuple[World, Shards]] = []
+        page = internal(
+            observing.registry,
+            alive=health.alive,
+            ready=health.ready,
+            status=lambda: _status(*at_work[0]) if at_work else _BEFORE,
+        )
+        inside = settings.server.internal
+        internal_port = await stack.enter_async_context(
+            listening(page, inside.host, inside.port, unexpected=observing.unexpected)
+        )
+        world, inbox = await _unless(stop, made(settings, stack, observing, health))
         shards = Shards(world)
+        health.serve(world.membership, shards.open)
+        at_work.append((world, shards))
         ready = asyncio.Event()
         hooks = Hooks(
             digests(settings),
@@ -108,17 +125,6 @@ async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Runn
                 door.port,
                 most=door.max_connections,
                 refused=world.observing.turned_away,
-                unexpected=world.observing.unexpected,
-            )
-        )
-        page = internal(
-            world.observing.registry, ready=lambda: _ready(world, shards), status=lambda: _status(world, shards)
-        )
-        internal_port = await stack.enter_async_context(
-            listening(
-                page,
-                settings.server.internal.host,
-                settings.server.internal.port,
                 unexpected=world.observing.unexpected,
             )
         )
@@ -148,6 +154,7 @@ async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asynci
     try:
         async with asyncio.TaskGroup() as group:
             serving = [group.create_task(world.membership.run()), group.create_task(world.intake.run())]
+            serving.append(group.create_task(looking(world, shards.changed)))
             watching = group.create_task(_tell_ready(world, shards, ready))
             owning = group.create_task(shards.run(stop))
             stopping = group.create_task(stop.wait())
@@ -165,7 +172,7 @@ async def _tell_ready(world: World, shards: Shards, ready: asyncio.Event) -> Non
     was = False
     while True:
         shards.changed.clear()
-        if (now := _ready(world, shards)) != was:
+        if (now := world.health.ready().good) != was:
             world.observing.ready(world.membership.owned, now=now)
             was = now
         if now:
@@ -184,15 +191,20 @@ def _alone_in(directory: Path) -> Iterator[None]:
         yield
 
 
-def _ready(world: World, shards: Shards) -> bool:
-    owned = world.membership.owned
-    return world.membership.joined and shards.open >= owned
+def _health(settings: Settings) -> Health:
+    """Its patience is longer than any of our own deadlines, which are made of Kafka's."""
+    patience = max(PATIENCE_SECONDS, 6 * settings.kafka.request_timeout.total_seconds())
+    return Health(asyncio.get_running_loop().time, patience)
+
+
+_BEFORE: Mapping[str, Any] = {"ready": False, "shards": {"owned": [], "open": []}, "accounts": {}}
+"""The status while Kafka is still waited for."""
 
 
 def _status(world: World, shards: Shards) -> Mapping[str, Any]:
     settings = world.settings
     return status(
-        ready=_ready(world, shards),
+        ready=world.health.ready().good,
         owned=world.membership.owned,
         opened=shards.open,
         partitions=settings.topics.partitions,

@@ -1,10 +1,12 @@
 """What all shards of a process share, and how it is made: once, by `app.running`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from bridge.app.health import Health
 from bridge.app.observing import Observing
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames, topic_specs
@@ -46,16 +48,18 @@ class World:
     addresses: Addresses
     accounts: Mapping[str, CopperAccount]
     observing: Observing
+    health: Health
+    waiting: dict[int, Callable[[], Counter[str]]] = field(default_factory=dict)
+    """By shard: commands taken in and not yet answered, by account."""
 
 
-async def made(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbox]:
+async def made(settings: Settings, stack: AsyncExitStack, observing: Observing, health: Health) -> tuple[World, Inbox]:
     """The world, and the inbox for the public port; waits for Kafka. What is opened is closed with the stack.
 
     Raises:
         TopicsUnfit: the topics are not as they must be.
     """
     names = TopicNames(settings.topics.prefix)
-    observing = Observing()
     connection = Connection(settings.kafka, settings.instance)
     cluster = await _prepared(settings, names, connection)
     copper = await stack.enter_async_context(
@@ -63,7 +67,10 @@ async def made(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbox]
             settings.copper.base_url, timeout=settings.copper.timeout.total_seconds(), observe=observing.called
         )
     )
-    accounts = {name: _account(copper, name, account, settings) for name, account in settings.accounts.items()}
+    health.asked(answered=True)
+    accounts = {
+        name: _account(copper, name, account, settings, observing) for name, account in settings.accounts.items()
+    }
     inputs = [*map(names.commands, CATALOGUE.entities), names.inbox, names.control]
     partitions = settings.topics.partitions
     world = World(
@@ -72,7 +79,13 @@ async def made(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbox]
         cluster=cluster,
         connection=connection,
         watermarks=await stack.enter_async_context(Watermarks(connection)),
-        intake=Intake(connection, inputs, partitions, shown_as=f"{settings.instance}-positions"),
+        intake=Intake(
+            connection,
+            inputs,
+            partitions,
+            shown_as=f"{settings.instance}-positions",
+            moved=lambda: health.moved("intake", "reading commands and notifications"),
+        ),
         inputs=inputs,
         membership=Membership(
             connection,
@@ -81,10 +94,12 @@ async def made(settings: Settings, stack: AsyncExitStack) -> tuple[World, Inbox]
             session_seconds=settings.kafka.session_timeout.total_seconds(),
             member_id=settings.kafka.member_id,
             notice=observing.owning,
+            moved=lambda: health.moved("membership", "in the group"),
         ),
         addresses=Addresses(connection, {spec.name: partitions for spec in topic_specs(names)}),
         accounts=accounts,
         observing=observing,
+        health=health,
     )
     return world, await stack.enter_async_context(Inbox(connection))
 
@@ -108,7 +123,9 @@ async def _prepared(settings: Settings, names: TopicNames, connection: Connectio
             await asyncio.sleep(KAFKA_AGAIN_SECONDS)
 
 
-def _account(copper: CopperConnection, name: str, account: AccountSettings, settings: Settings) -> CopperAccount:
+def _account(
+    copper: CopperConnection, name: str, account: AccountSettings, settings: Settings, observing: Observing
+) -> CopperAccount:
     if account.access_token is not None:
         credentials: ApiKey | BearerToken = BearerToken(account.access_token.get_secret_value())
     elif account.api_key is not None:
@@ -116,4 +133,6 @@ def _account(copper: CopperConnection, name: str, account: AccountSettings, sett
     else:
         raise ValueError("settings let no account without credentials through")
     now = asyncio.get_running_loop().time()
-    return copper.account(name, credentials, Allowance(Budget(settings.copper.requests_per_minute, now)))
+    return copper.account(
+        name, credentials, Allowance(Budget(settings.copper.requests_per_minute, now), observing.waited)
+    )

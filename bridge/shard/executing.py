@@ -8,7 +8,7 @@ outcome is decided by `policy.outcomes` and `policy.settling`; this flow only do
 import asyncio
 import contextlib
 import sqlite3
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -79,6 +79,11 @@ class Executing:
     def positions(self) -> dict[str, int]:
         """Where to begin in each topic."""
         return {topic: positions.next for topic, positions in self._positions.items()}
+
+    def waiting(self) -> Counter[str]:
+        """Commands taken in and not yet answered, by account."""
+        queued = (command.account for queue in self._waiting.values() for _, command in queue)
+        return Counter(account for account in queued if account is not None)
 
     def sinks(self) -> dict[str, Sink]:
         """Where each topic's records go."""

@@ -1,6 +1,7 @@
 """A shard session: the one way to own a shard, from the fence to the end.
 
-1. Still assigned to us? Fence: no predecessor can commit any more. Still assigned?
+1. Still assigned to us? Fence: no predecessor can commit any more. Still assigned? Who takes a shard over first leaves
+   the predecessor, which may be alive, a moment for the calls that it has under way.
 2. No transaction is open on any changelog partition.
 3. Replay the changelog from the memory's offsets to its end.
 4. Input positions come from the memory, never from the consumer group.
@@ -17,13 +18,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bridge.contract.records import Incoming
 from bridge.policy.sessions import Ending, SessionEnded, pause_after
 from bridge.shard.cursors import position_key
+from bridge.shard.journal import attempted_since
 from bridge.shard.memory import Memory
 from bridge.shard.ports import Changelog, Intake, Ledger, Membership, Sink
 
 STEADY_SECONDS = 60.0
 """A session open for so long starts the count of endings in a row afresh."""
+
+HANDOVER_SECONDS = 3.0
+"""What an owner that has lost its shard may take to finish its calls, and its successor waits for at most."""
+HANDOVER_LOOK_SECONDS = 0.1
+
+PULSE_SECONDS = 10.0
+"""Between two empty commits, which show that the shard's writing moves."""
 
 
 class Flow(Protocol):
@@ -90,20 +100,28 @@ class Parts:
     clock: Callable[[], float]
     opened: Callable[[int], None]
     ended: Callable[[int, Ending, str], None]
+    moved: Callable[[str], None] = lambda _doing: None
+    """Told what the session does, whenever it gets on."""
 
 
 async def own(parts: Parts, stop: asyncio.Event) -> None:
     """Hold sessions one after the other until asked to stop, or until the shard is somebody else's."""
     loop = asyncio.get_running_loop()
-    in_a_row = 0
+    in_a_row, handover = 0, HANDOVER_SECONDS
     while not stop.is_set():
         started = loop.time()
-        ending, detail = await _session(parts, stop)
-        _heed_cancellation()
+        try:
+            ending, detail = await _session(parts, stop, handover)
+            _heed_cancellation()
+        except asyncio.CancelledError:
+            parts.ended(parts.shard, Ending.STOPPED, "cut off")
+            raise
         parts.ended(parts.shard, ending, detail)
-        if ending in (Ending.STOPPED, Ending.LOST):
+        if ending in (Ending.STOPPED, Ending.LOST) or stop.is_set():
             return
         in_a_row = 0 if loop.time() - started > STEADY_SECONDS else in_a_row + 1
+        handover = 0.0
+        parts.moved(f"beginning afresh after {ending}")
         await asyncio.sleep(pause_after(ending, in_a_row))
 
 
@@ -114,10 +132,10 @@ def _heed_cancellation() -> None:
         raise asyncio.CancelledError
 
 
-async def _session(parts: Parts, stop: asyncio.Event) -> tuple[Ending, str]:
+async def _session(parts: Parts, stop: asyncio.Event, handover: float) -> tuple[Ending, str]:
     ledger = parts.ledger(lambda: _intact(parts))
     try:
-        await _open(parts, ledger)
+        await _open(parts, ledger, handover)
         await _work(parts, ledger, stop)
     except Exception as problem:  # noqa: BLE001 - every failure has the one way out: a new session
         return _ending(parts, _first(problem))
@@ -136,10 +154,42 @@ def _ending(parts: Parts, problem: BaseException) -> tuple[Ending, str]:
     return Ending.BROKEN, f"{type(problem).__name__} at {_where(problem)}"
 
 
-async def _open(parts: Parts, ledger: Ledger) -> None:
+async def _open(parts: Parts, ledger: Ledger, handover: float) -> None:
+    parts.moved("waiting for the group")
     await _refuse_unless_held(parts)
+    await _leave_time(parts, handover)
+    parts.moved("fencing")
     await ledger.open()
     await _refuse_unless_held(parts)
+    await _catch_up(parts)
+    parts.memory.prune(parts.retention.journal, parts.retention.tombstones)
+    await _refuse_if_cut_off(parts)
+
+
+async def _leave_time(parts: Parts, seconds: float) -> None:
+    """Let the owner before us finish its calls, if the journal shows any: it may live, and has been told when we were.
+
+    Nothing depends on it: a call that is not finished is settled.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while loop.time() < until and await _calls_under_way(parts):  # noqa: ASYNC110 - it is in another process
+        await asyncio.sleep(HANDOVER_LOOK_SECONDS)
+
+
+async def _calls_under_way(parts: Parts) -> bool:
+    try:
+        await _catch_up(parts)
+    except SessionEnded as problem:
+        if problem.ending is Ending.UNSETTLED:
+            return True  # it is writing at this moment
+        raise
+    return attempted_since(parts.memory.known, parts.clock() - HANDOVER_SECONDS)
+
+
+async def _catch_up(parts: Parts) -> None:
+    """Bring the memory to the end of the changelog; one that does not fit it is thrown away first."""
+    parts.moved("restoring")
     begins, ends = await parts.changelog.bounds()
     since = parts.memory.offsets()
     saved_at = parts.memory.saved_at()
@@ -148,9 +198,12 @@ async def _open(parts: Parts, ledger: Ledger) -> None:
     if outdated or outside:
         parts.memory.discard()
         since = {}
-    await parts.changelog.replay(since, ends, parts.memory.replay)
-    parts.memory.prune(parts.retention.journal, parts.retention.tombstones)
-    await _refuse_if_cut_off(parts)
+
+    def learn(records: Sequence[Incoming], offsets: Mapping[str, int]) -> None:
+        parts.memory.replay(records, offsets)
+        parts.moved(f"restoring: {sum(offsets.values())} of {sum(ends.values())} offsets")
+
+    await parts.changelog.replay(since, ends, learn)
 
 
 async def _refuse_if_cut_off(parts: Parts) -> None:
@@ -184,6 +237,7 @@ async def _work(parts: Parts, ledger: Ledger, stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as group:
         writing = group.create_task(ledger.run(), name=f"ledger {parts.shard}")
         reading = [group.create_task(_eternal(flow), name=_name(flow, parts.shard)) for flow in flows.plain]
+        reading.append(group.create_task(_pulse(parts, ledger), name=f"pulse {parts.shard}"))
         taking = [group.create_task(inlet.run(stop), name=_name(inlet, parts.shard)) for inlet in flows.inlets]
         await asyncio.sleep(0)  # inlets have begun to run before anything is delivered
         parts.intake.open(
@@ -193,12 +247,21 @@ async def _work(parts: Parts, ledger: Ledger, stop: asyncio.Event) -> None:
         )
         parts.opened(parts.shard)
         await stop.wait()
+        parts.moved("draining")
         parts.intake.close(parts.shard)
         for task in reading:
             task.cancel()
         await asyncio.wait(taking)
         await ledger.drained()
         writing.cancel()
+
+
+async def _pulse(parts: Parts, ledger: Ledger) -> None:
+    """Show that the shard moves: an empty commit passes through everything that a real one does but Kafka."""
+    while True:
+        await ledger.commit(lambda _draft: None)
+        parts.moved("at work")
+        await asyncio.sleep(PULSE_SECONDS)
 
 
 async def _eternal(flow: Flow) -> None:

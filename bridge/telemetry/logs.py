@@ -21,6 +21,8 @@ class Event(StrEnum):
     STOPPING = "bridge.stopping"
     STOPPED = "bridge.stopped"
     KAFKA_UNREACHABLE = "kafka.unreachable"
+    KAFKA_SILENT = "kafka.silent"
+    KAFKA_BACK = "kafka.back"
     SHARDS_ASSIGNED = "shards.assigned"
     SESSION_OPENED = "session.opened"
     SESSION_ENDED = "session.ended"
