@@ -77,10 +77,13 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         jitter=random.random,
         naming=Naming(world.accounts, time.time, random.random),
         turns={name: Turns(settings.commands.max_in_flight) for name in mine},
+        tracing=world.tracing,
     )
-    concluding = Concluding(ledger, publishing, world.addresses, overlap, observing.answered, observing.buried)
+    concluding = Concluding(
+        ledger, publishing, world.addresses, overlap, observing.answered, observing.buried, world.tracing
+    )
     served = Served(world.accounts, settings.topics.partitions, settings.replies.allowed, _keys(settings))
-    executing = Executing(served, world.intake, attempting, concluding, observing.unexpected)
+    executing = Executing(served, world.intake, attempting, concluding, observing.unexpected, world.tracing)
     world.waiting[shard] = executing.waiting
     index_lag = settings.copper.index_lag.total_seconds()
     noticing = Noticing(world.accounts, overlap, index_lag, ledger, publishing, world.intake, observing.unexpected)

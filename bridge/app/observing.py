@@ -28,6 +28,7 @@ from bridge.shard.snapshotting import Taken
 from bridge.telemetry import logs
 from bridge.telemetry.logs import Event
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.traces import Tracing
 
 _SWEPT = {
     Told.SWEEP_COMPLETED: "completed",
@@ -43,8 +44,9 @@ HARMLESS = frozenset({Ending.STOPPED, Ending.LOST})
 class Observing:
     """Counts and tells. One per running bridge."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracing: Tracing) -> None:
         self._metrics = Metrics()
+        self._tracing = tracing
         self.scanned_at: dict[tuple[str, str], float] = {}
         """Account and entity to when a scan last ended well, Unix seconds."""
         self.troubles: dict[tuple[str, str], str] = {}
@@ -181,6 +183,7 @@ class Observing:
         """A call to Copper ended."""
         self._metrics.calls.labels(call.method, call.route, call.outcome).inc()
         self._metrics.call_seconds.labels(call.method, call.route).observe(call.seconds)
+        self._tracing.called(call.method, call.route, call.outcome, call.seconds)
 
     def answered(self, command: Command | Malformed, reply: Reply) -> None:
         """A command got its reply."""
@@ -189,11 +192,13 @@ class Observing:
         if isinstance(command, Command):
             took = max(0.0, time.time() - command.received_ms / 1000)
             self._metrics.command_seconds.labels(command.entity, action).observe(took)
+        whole, code = f"{command.entity}.{action}", None if reply.failure is None else reply.failure.code.value
+        self._tracing.answered(whole, reply.status, code)
         fields = {
             "account": command.account,
-            "action": f"{command.entity}.{action}",
+            "action": whole,
             "status": reply.status.value,
-            "code": None if reply.failure is None else reply.failure.code.value,
+            "code": code,
             "attempts": reply.attempts,
             "duplicate": reply.duplicate,
         }

@@ -6,6 +6,7 @@ Asked to stop, shards drain first, within the grace period; then the group is le
 import asyncio
 import contextlib
 import fcntl
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
@@ -21,6 +22,7 @@ from bridge.app.looking import looking
 from bridge.app.observing import Observing, stray
 from bridge.app.shards import Shards
 from bridge.app.status import status
+from bridge.app.tracing import Exporting
 from bridge.app.webhooks import digests
 from bridge.app.world import World, enabled, made
 from bridge.policy.health import PATIENCE_SECONDS
@@ -91,7 +93,8 @@ async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Runn
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone_in(Path(settings.state.dir)))
-        observing, health = Observing(), _health(settings)
+        exporting, health = Exporting(settings, os.environ), _health(settings)
+        observing = Observing(exporting.tracing)
         at_work: list[tuple[World, Shards]] = []
         page = internal(
             observing.registry,
@@ -103,7 +106,7 @@ async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Runn
         internal_port = await stack.enter_async_context(
             listening(page, inside.host, inside.port, unexpected=observing.unexpected)
         )
-        world, inbox = await _unless(stop, made(settings, stack, observing, health))
+        world, inbox = await _unless(stop, made(settings, stack, observing, health, exporting.tracing))
         shards = Shards(world)
         health.serve(world.membership, shards.open)
         at_work.append((world, shards))
@@ -128,7 +131,7 @@ async def serving(settings: Settings, stop: asyncio.Event) -> AsyncIterator[Runn
                 unexpected=world.observing.unexpected,
             )
         )
-        work = asyncio.create_task(_work(world, shards, ready, stop))
+        work = asyncio.create_task(_work(world, shards, ready, stop, exporting))
         try:
             yield Running(public_port, internal_port, ready)
         finally:
@@ -148,7 +151,7 @@ async def _unless(stop: asyncio.Event, making: Coroutine[None, None, T]) -> T:
     return await work
 
 
-async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asyncio.Event) -> None:
+async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asyncio.Event, exporting: Exporting) -> None:
     """Membership and intake serve the shards: they end when the shards have drained, or the grace period has passed."""
     grace = world.settings.shutdown_grace.total_seconds()
     try:
@@ -159,8 +162,9 @@ async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asynci
             owning = group.create_task(shards.run(stop))
             stopping = group.create_task(stop.wait())
             await asyncio.wait([owning, stopping], return_when=asyncio.FIRST_COMPLETED)
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(grace) as limit:
                 await asyncio.wait([owning])
+            await exporting.flush((limit.when() or 0.0) - asyncio.get_running_loop().time())
             for task in (*serving, watching, stopping):
                 task.cancel()
     except ExceptionGroup as failed:

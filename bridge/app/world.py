@@ -23,6 +23,7 @@ from bridge.kafka.watermarks import Watermarks
 from bridge.policy.budget import Budget
 from bridge.settings import AccountSettings, Settings
 from bridge.telemetry import logs
+from bridge.telemetry.traces import Tracing
 
 KAFKA_AGAIN_SECONDS = 2.0
 FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
@@ -49,11 +50,14 @@ class World:
     accounts: Mapping[str, CopperAccount]
     observing: Observing
     health: Health
+    tracing: Tracing
     waiting: dict[int, Callable[[], Counter[str]]] = field(default_factory=dict)
     """By shard: commands taken in and not yet answered, by account."""
 
 
-async def made(settings: Settings, stack: AsyncExitStack, observing: Observing, health: Health) -> tuple[World, Inbox]:
+async def made(
+    settings: Settings, stack: AsyncExitStack, observing: Observing, health: Health, tracing: Tracing
+) -> tuple[World, Inbox]:
     """The world, and the inbox for the public port; waits for Kafka. What is opened is closed with the stack.
 
     Raises:
@@ -100,6 +104,7 @@ async def made(settings: Settings, stack: AsyncExitStack, observing: Observing, 
         accounts=accounts,
         observing=observing,
         health=health,
+        tracing=tracing,
     )
     return world, await stack.enter_async_context(Inbox(connection))
 

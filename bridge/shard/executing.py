@@ -24,7 +24,7 @@ from bridge.shard.attempting import Attempting
 from bridge.shard.concluding import Concluding
 from bridge.shard.cursors import position_key
 from bridge.shard.outcome import Outcome
-from bridge.shard.ports import Copper, Intake, Sink
+from bridge.shard.ports import Copper, Intake, Sink, Tracing
 
 HOLD_ABOVE = 1000
 """Commands of one topic taken in and not yet answered; above that its partition is paused."""
@@ -57,6 +57,7 @@ class Executing:
         attempting: Attempting,
         concluding: Concluding,
         unexpected: Callable[[BaseException], None],
+        tracing: Tracing,
     ) -> None:
         """`unexpected` is told of errors in our own code, which the caller sees as `internal` or `unknown`."""
         self._served = served
@@ -64,6 +65,7 @@ class Executing:
         self._attempting = attempting
         self._concluding = concluding
         self._unexpected = unexpected
+        self._tracing = tracing
         self._names = concluding.publishing.names
         self._shard = concluding.publishing.shard
         self._entities = {self._names.commands(entity): entity for entity in CATALOGUE.entities}
@@ -136,7 +138,8 @@ class Executing:
         while waiting and self._group is not None:
             record, command = waiting[0]
             try:
-                await self._end(record, command)
+                with self._tracing.processing(record):
+                    await self._end(record, command)
             except Exception:
                 self._group = None  # the session is over: what is delivered from here on is for the next one
                 raise

@@ -5,6 +5,7 @@ or a Kafka client.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from bridge.contract.commands import Command
@@ -168,6 +169,22 @@ class Membership(Protocol):
 
     async def holds(self, shard: int) -> bool:
         """Whether the shard is assigned to this process, once no rebalance is under way."""
+        ...
+
+
+class Tracing(Protocol):
+    """Spans. What is done within one is a part of it, whoever does it, as long as it is the same task."""
+
+    def processing(self, record: Incoming) -> AbstractContextManager[None]:
+        """The span of a command, while the block lasts."""
+        ...
+
+    def note(self, what: str, **attributes: str | float) -> None:
+        """An event on the span."""
+        ...
+
+    def parent(self) -> str | None:
+        """W3C's `traceparent` for what is written now; None without tracing."""
         ...
 
 

@@ -6,11 +6,13 @@ CRM data, never secrets: nothing that came from Copper or from a message is ever
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from enum import StrEnum
 from typing import Any, Literal
 
 import structlog
+
+from bridge.telemetry import traces
 
 
 class Event(StrEnum):
@@ -20,6 +22,7 @@ class Event(StrEnum):
     READY = "bridge.ready"
     STOPPING = "bridge.stopping"
     STOPPED = "bridge.stopped"
+    TRACING_UNAVAILABLE = "tracing.unavailable"
     KAFKA_UNREACHABLE = "kafka.unreachable"
     KAFKA_SILENT = "kafka.silent"
     KAFKA_BACK = "kafka.back"
@@ -58,6 +61,7 @@ def configure(level: Level, form: Literal["auto", "console", "json"]) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            _with_span,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
             renderer,
         ],
@@ -67,6 +71,11 @@ def configure(level: Level, form: Literal["auto", "console", "json"]) -> None:
     )
     # aiokafka tells of every retry and of errors that we handle and name ourselves
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def _with_span(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    line.update(traces.ids())
+    return line
 
 
 def passing_on(tell: Callable[[BaseException], None]) -> logging.Logger:
