@@ -49,6 +49,7 @@ class Event(StrEnum):
     CONTROL_ACCEPTED = "control.accepted"
     CONTROL_REFUSED = "control.refused"
     UNEXPECTED = "bridge.unexpected"
+    LIBRARY_TOLD = "library.told"
 
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -69,6 +70,7 @@ def configure(level: Level, form: Literal["auto", "console", "json"]) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # asked for each line, as it may be redirected
         cache_logger_on_first_use=False,
     )
+    logging.getLogger().addHandler(_LIBRARIES)
     # aiokafka tells of every retry and of errors that we handle and name ourselves
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
@@ -83,6 +85,21 @@ def passing_on(tell: Callable[[BaseException], None]) -> logging.Logger:
     logger = logging.Logger("bridge")  # noqa: LOG001 - its own, or whoever is given one would tell all the others
     logger.addHandler(_PassingOn(tell))
     return logger
+
+
+class _Libraries(logging.Handler):
+    """Tells that a library has said something, and where; not what: its words may hold an address, a body, a secret."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        problem = record.exc_info[0] if record.exc_info else None
+        fields = {"logger": record.name, "where": f"{record.module}:{record.lineno} in {record.funcName}"}
+        if problem is not None:
+            fields["error"] = problem.__name__
+        tell = error if record.levelno >= logging.ERROR else warning
+        tell(Event.LIBRARY_TOLD, **fields)
+
+
+_LIBRARIES = _Libraries(logging.WARNING)
 
 
 class _PassingOn(logging.Handler):
