@@ -164,9 +164,9 @@ async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asynci
             await asyncio.wait([owning, stopping], return_when=asyncio.FIRST_COMPLETED)
             async with asyncio.timeout(grace) as limit:
                 await asyncio.wait([owning])
-            await exporting.flush((limit.when() or 0.0) - asyncio.get_running_loop().time())
             for task in (*serving, watching, stopping):
                 task.cancel()
+        await exporting.flush((limit.when() or 0.0) - asyncio.get_running_loop().time())
     except ExceptionGroup as failed:
         stop.set()
         raise failed.exceptions[0] from None

@@ -16,7 +16,9 @@ from bridge.kafka.ledger import Ledger
 from bridge.policy.health import part_of
 from bridge.policy.sessions import Ending
 from bridge.shard.memory import Memory
-from bridge.shard.session import HANDOVER_SECONDS, Parts, Retention, own
+from bridge.shard.opening import HANDOVER_SECONDS
+from bridge.shard.parts import Parts, Retention
+from bridge.shard.session import own
 
 
 class Shards:

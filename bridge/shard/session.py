@@ -14,94 +14,17 @@ shard.
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
-from bridge.contract.records import Incoming
 from bridge.policy.sessions import Ending, SessionEnded, pause_after
-from bridge.shard.cursors import position_key
-from bridge.shard.journal import attempted_since
-from bridge.shard.memory import Memory
-from bridge.shard.ports import Changelog, Intake, Ledger, Membership, Sink
+from bridge.shard.opening import HANDOVER_SECONDS, open_shard
+from bridge.shard.parts import Flow, Parts
+from bridge.shard.ports import Ledger
 
 STEADY_SECONDS = 60.0
 """A session open for so long starts the count of endings in a row afresh."""
 
-HANDOVER_SECONDS = 3.0
-"""What an owner that has lost its shard may take to finish its calls, and its successor waits for at most."""
-HANDOVER_LOOK_SECONDS = 0.1
-
 PULSE_SECONDS = 10.0
 """Between two empty commits, which show that the shard's writing moves."""
-
-
-class Flow(Protocol):
-    """One direction of work in an owned shard, which may be cancelled at any moment: it goes on from its cursor."""
-
-    async def run(self) -> None:
-        """Work for ever."""
-        ...
-
-
-class Inlet(Protocol):
-    """A flow that works on delivered records and has to finish what it has begun."""
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, finish what was begun, return."""
-        ...
-
-    def sinks(self) -> dict[str, Sink]:
-        """Where the records of each of its topics go."""
-        ...
-
-    def positions(self) -> dict[str, int]:
-        """Where to begin in each of its topics, out of the memory."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Flows:
-    """What runs in a session."""
-
-    plain: Sequence[Flow]
-    inlets: Sequence[Inlet]
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long the changelog topics keep what compaction would remove, in seconds."""
-
-    journal: float
-    tombstones: float
-
-    @property
-    def memory(self) -> float:
-        """A memory older than this may have missed tombstones that have been removed since: it is rebuilt."""
-        return self.tombstones / 2
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a session is made of, joined by `bridge.app`."""
-
-    shard: int
-    memory: Memory
-    ledger: Callable[[Callable[[], Awaitable[bool]]], Ledger]
-    """Makes a new ledger; the argument is asked after a renewal whether nobody else has written."""
-    changelog: Changelog
-    intake: Intake
-    input_ends: Callable[[], Awaitable[Mapping[str, int]]]
-    """Where the shard's input topics end."""
-    membership: Membership
-    flows: Callable[[Ledger, float], Flows]
-    """Makes the flows for a new ledger and the moment of the fence (loop time)."""
-    retention: Retention
-    clock: Callable[[], float]
-    opened: Callable[[int], None]
-    ended: Callable[[int, Ending, str], None]
-    moved: Callable[[str], None] = lambda _doing: None
-    """Told what the session does, whenever it gets on."""
 
 
 async def own(parts: Parts, stop: asyncio.Event) -> None:
@@ -135,7 +58,7 @@ def _heed_cancellation() -> None:
 async def _session(parts: Parts, stop: asyncio.Event, handover: float) -> tuple[Ending, str]:
     ledger = parts.ledger(lambda: _intact(parts))
     try:
-        await _open(parts, ledger, handover)
+        await open_shard(parts, ledger, handover)
         await _work(parts, ledger, stop)
     except Exception as problem:  # noqa: BLE001 - every failure has the one way out: a new session
         return _ending(parts, _first(problem))
@@ -154,82 +77,12 @@ def _ending(parts: Parts, problem: BaseException) -> tuple[Ending, str]:
     return Ending.BROKEN, f"{type(problem).__name__} at {_where(problem)}"
 
 
-async def _open(parts: Parts, ledger: Ledger, handover: float) -> None:
-    parts.moved("waiting for the group")
-    await _refuse_unless_held(parts)
-    await _leave_time(parts, handover)
-    parts.moved("fencing")
-    await ledger.open()
-    await _refuse_unless_held(parts)
-    await _catch_up(parts)
-    parts.memory.prune(parts.retention.journal, parts.retention.tombstones)
-    await _refuse_if_cut_off(parts)
-
-
-async def _leave_time(parts: Parts, seconds: float) -> None:
-    """Let the owner before us finish its calls, if the journal shows any: it may live, and has been told when we were.
-
-    Nothing depends on it: a call that is not finished is settled.
-    """
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    while loop.time() < until and await _calls_under_way(parts):  # noqa: ASYNC110 - it is in another process
-        await asyncio.sleep(HANDOVER_LOOK_SECONDS)
-
-
-async def _calls_under_way(parts: Parts) -> bool:
-    try:
-        await _catch_up(parts)
-    except SessionEnded as problem:
-        if problem.ending is Ending.UNSETTLED:
-            return True  # it is writing at this moment
-        raise
-    return attempted_since(parts.memory.known, parts.clock() - HANDOVER_SECONDS)
-
-
-async def _catch_up(parts: Parts) -> None:
-    """Bring the memory to the end of the changelog; one that does not fit it is thrown away first."""
-    parts.moved("restoring")
-    begins, ends = await parts.changelog.bounds()
-    since = parts.memory.offsets()
-    saved_at = parts.memory.saved_at()
-    outdated = saved_at is not None and parts.clock() - saved_at > parts.retention.memory
-    outside = any(not begins[topic] <= since.get(topic, 0) <= end for topic, end in ends.items() if topic in since)
-    if outdated or outside:
-        parts.memory.discard()
-        since = {}
-
-    def learn(records: Sequence[Incoming], offsets: Mapping[str, int]) -> None:
-        parts.memory.replay(records, offsets)
-        parts.moved(f"restoring: {sum(offsets.values())} of {sum(ends.values())} offsets")
-
-    await parts.changelog.replay(since, ends, learn)
-
-
-async def _refuse_if_cut_off(parts: Parts) -> None:
-    """A position beyond a topic's end would skip all that is written until the end has caught up with it."""
-    for topic, end in (await parts.input_ends()).items():
-        kept = parts.memory.known.cursor(position_key(topic))
-        if kept is not None and kept["next"] > end:
-            raise SessionEnded(
-                Ending.CUT_OFF,
-                f"{topic} ends at {end}, before the position {kept['next']}: it was deleted and made again. Commands "
-                "without an id of their own are known by their place in it, so the bridge does not guess: make the "
-                "bridge's cursors and journal topics anew as well, or use another topics.prefix",
-            )
-
-
 async def _intact(parts: Parts) -> bool:
     """Whether the log holds nothing that this session has not written, after its producer was renewed."""
     if not await parts.membership.holds(parts.shard):
         return False
     _, ends = await parts.changelog.bounds()
     return await parts.changelog.replay(parts.memory.offsets(), ends, parts.memory.replay) == 0
-
-
-async def _refuse_unless_held(parts: Parts) -> None:
-    if not await parts.membership.holds(parts.shard):
-        raise SessionEnded(Ending.LOST, "assigned to another member")
 
 
 async def _work(parts: Parts, ledger: Ledger, stop: asyncio.Event) -> None:

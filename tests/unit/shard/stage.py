@@ -36,11 +36,11 @@ from bridge.shard.executing import Executing, Served
 from bridge.shard.memory import Memory
 from bridge.shard.naming import Naming
 from bridge.shard.noticing import Noticing
+from bridge.shard.parts import Flow, Flows, Inlet, Parts, Retention
 from bridge.shard.polling import Polled, Polling, Scanned
 from bridge.shard.ports import Ledger
 from bridge.shard.publishing import Publishing
 from bridge.shard.scanning import Scanning
-from bridge.shard.session import Flow, Flows, Inlet, Parts, Retention
 from bridge.shard.settling import Settling
 from bridge.shard.snapshotting import Snapshotting, Taken
 from bridge.shard.sweeping import Sweeping, Swept

@@ -13,8 +13,10 @@ import pytest
 from bridge.contract.records import Incoming, Outgoing
 from bridge.policy.sessions import FENCED_PAUSE_SECONDS, Ending, SessionEnded
 from bridge.shard.cursors import cursor_record, position_key
+from bridge.shard.opening import HANDOVER_SECONDS
+from bridge.shard.parts import Flow, Flows, Inlet, Parts
 from bridge.shard.ports import Changelog, Ledger, Membership, Sink
-from bridge.shard.session import HANDOVER_SECONDS, PULSE_SECONDS, STEADY_SECONDS, Flow, Flows, Inlet, Parts, own
+from bridge.shard.session import PULSE_SECONDS, STEADY_SECONDS, own
 from tests.unit.shard.log import COMMIT_SECONDS, LedgerInMemory
 from tests.unit.shard.stage import NAMES, SHARD, Stage
 
