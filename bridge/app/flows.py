@@ -28,12 +28,12 @@ from bridge.shard.executing import Executing, Served
 from bridge.shard.memory import Memory
 from bridge.shard.naming import Naming
 from bridge.shard.noticing import Noticing
+from bridge.shard.parts import Flow, Flows
 from bridge.shard.pausing import Pausing
 from bridge.shard.polling import Polled, Polling
 from bridge.shard.ports import Ledger as LedgerPort
 from bridge.shard.publishing import Publishing
 from bridge.shard.scanning import Scanning
-from bridge.shard.session import Flow, Flows
 from bridge.shard.settling import Settling
 from bridge.shard.snapshotting import Snapshotting
 from bridge.shard.sweeping import Sweeping, Swept
@@ -78,12 +78,16 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         jitter=random.random,
         naming=Naming(world.accounts, time.time, random.random),
         turns={name: Turns(settings.commands.max_in_flight) for name in mine},
+        tracing=world.tracing,
     )
-    concluding = Concluding(ledger, publishing, world.addresses, overlap, observing.answered, observing.buried)
+    concluding = Concluding(
+        ledger, publishing, world.addresses, overlap, observing.answered, observing.buried, world.tracing
+    )
     served = Served(
         world.accounts, settings.topics.partitions, settings.replies.allowed, lambda: _keys(world.secrets.now())
     )
-    executing = Executing(served, world.intake, attempting, concluding, observing.unexpected)
+    executing = Executing(served, world.intake, attempting, concluding, observing.unexpected, world.tracing)
+    world.waiting[shard] = executing.waiting
     index_lag = settings.copper.index_lag.total_seconds()
     noticing = Noticing(world.accounts, overlap, index_lag, ledger, publishing, world.intake, observing.unexpected)
     wake = {name: asyncio.Event() for name in mine}

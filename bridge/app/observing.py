@@ -14,14 +14,14 @@ from prometheus_client import CollectorRegistry
 import bridge
 from bridge.contract.announcements import Announcement, Told
 from bridge.contract.commands import Command, Malformed
-from bridge.contract.events import Change
+from bridge.contract.events import Change, Kind
 from bridge.contract.failures import Code
 from bridge.contract.replies import Reply, Status
 from bridge.copper.client import Observed
 from bridge.policy.changes import Reason, Verdict
 from bridge.policy.refusals import Paused
 from bridge.policy.sessions import Ending
-from bridge.policy.sightings import Trouble, Via
+from bridge.policy.sightings import Lane, Trouble, Via
 from bridge.policy.subscribing import Plan
 from bridge.policy.sweeps import Held
 from bridge.settings import SettingsProblem
@@ -31,6 +31,7 @@ from bridge.telemetry import logs
 from bridge.telemetry.history import History
 from bridge.telemetry.logs import Event
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.traces import Tracing
 
 _SWEPT = {
     Told.SWEEP_COMPLETED: "completed",
@@ -47,11 +48,12 @@ HARMLESS = frozenset({Ending.STOPPED, Ending.LOST})
 class Observing:
     """Counts and tells. One per running bridge."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracing: Tracing) -> None:
         self._metrics = Metrics()
         self.history = History(time.time)
         self.owned_since: dict[int, float] = {}
         """Shard to when it was assigned to this process, Unix seconds."""
+        self._tracing = tracing
         self.scanned_at: dict[tuple[str, str], float] = {}
         """Account and entity to when a scan last ended well, Unix seconds."""
         self.troubles: dict[tuple[str, str], str] = {}
@@ -64,6 +66,11 @@ class Observing:
         """Account and entity to how far their snapshot has come."""
         self._told_at: dict[tuple[str, str], float] = {}
         self._metrics.build.info({"version": bridge.__version__, "aiokafka": version("aiokafka")})
+
+    @property
+    def metrics(self) -> Metrics:
+        """For what is looked at and not told."""
+        return self._metrics
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -110,6 +117,8 @@ class Observing:
         if isinstance(verdict, Change):
             self._metrics.events.labels(entity, verdict.kind, via).inc()
             self.history.published(verdict)
+            if verdict.kind in {Kind.CREATED, Kind.UPDATED}:
+                self._metrics.event_delay.labels(entity).observe(max(0.0, time.time() - verdict.happened_s))
             if verdict.change_class is not None:
                 self._metrics.updates.labels(entity, verdict.change_class).inc()
         else:
@@ -200,11 +209,16 @@ class Observing:
         """The files of secrets have changed and cannot be used as they are; those from before are kept."""
         logs.error(Event.SECRETS_UNUSABLE, problems=[*map(str, problem.problems)])
 
+    def waited(self, lane: Lane, seconds: float) -> None:
+        """A call got its permission from the budget."""
+        self._metrics.budget_wait.labels(lane).observe(seconds)
+
     def called(self, call: Observed) -> None:
         """A call to Copper ended."""
         self._metrics.calls.labels(call.method, call.route, call.outcome).inc()
         self._metrics.call_seconds.labels(call.method, call.route).observe(call.seconds)
         self.history.called()
+        self._tracing.called(call.method, call.route, call.outcome, call.seconds)
 
     def answered(self, command: Command | Malformed, reply: Reply) -> None:
         """A command got its reply."""
@@ -214,11 +228,13 @@ class Observing:
         if isinstance(command, Command):
             took = max(0.0, time.time() - command.received_ms / 1000)
             self._metrics.command_seconds.labels(command.entity, action).observe(took)
+        whole, code = f"{command.entity}.{action}", None if reply.failure is None else reply.failure.code.value
+        self._tracing.answered(whole, reply.status, code)
         fields = {
             "account": command.account,
-            "action": f"{command.entity}.{action}",
+            "action": whole,
             "status": reply.status.value,
-            "code": None if reply.failure is None else reply.failure.code.value,
+            "code": code,
             "attempts": reply.attempts,
             "duplicate": reply.duplicate,
         }

@@ -6,6 +6,7 @@ Asked to stop, shards drain first, within the grace period; then the group is le
 import asyncio
 import contextlib
 import fcntl
+import os
 import signal
 import socket
 import time
@@ -16,12 +17,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import bridge
+from bridge.app.health import Health
 from bridge.app.hooks import Hooks
-from bridge.app.observing import stray
+from bridge.app.looking import looking
+from bridge.app.observing import Observing, stray
 from bridge.app.shards import Shards
 from bridge.app.status import Process, status
+from bridge.app.tracing import Exporting
 from bridge.app.webhooks import Tokens
 from bridge.app.world import World, intervals, made
+from bridge.policy.health import PATIENCE_SECONDS
 from bridge.settings import Settings
 from bridge.telemetry import logs
 from bridge.web.internal import internal
@@ -94,8 +99,25 @@ async def serving(
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone_in(Path(settings.state.dir)))
-        world, inbox = await _unless(stop, made(settings, stack, load))
+        exporting, health = Exporting(settings, os.environ), _health(settings)
+        observing, process = Observing(exporting.tracing), _process(settings)
+        stack.enter_context(logs.heard(observing.history.happened))
+        at_work: list[tuple[World, Shards]] = []
+        page = internal(
+            observing.registry,
+            alive=health.alive,
+            ready=health.ready,
+            status=lambda: _status(process, *at_work[0]) if at_work else _status_before(process, observing),
+            history=observing.history.shown,
+        )
+        inside = settings.server.internal
+        internal_port = await stack.enter_async_context(
+            listening(page, inside.host, inside.port, unexpected=observing.unexpected)
+        )
+        world, inbox = await _unless(stop, made(settings, stack, load, observing, health, exporting.tracing))
         shards = Shards(world)
+        health.serve(world.membership, shards.open)
+        at_work.append((world, shards))
         ready = asyncio.Event()
         hooks = Hooks(
             Tokens(world.secrets.now, time.monotonic).of,
@@ -117,22 +139,7 @@ async def serving(
                 unexpected=world.observing.unexpected,
             )
         )
-        process = _process(settings)
-        inside = internal(
-            world.observing.registry,
-            ready=lambda: _ready(world, shards),
-            status=lambda: _status(process, world, shards),
-            history=world.observing.history.shown,
-        )
-        internal_port = await stack.enter_async_context(
-            listening(
-                inside,
-                settings.server.internal.host,
-                settings.server.internal.port,
-                unexpected=world.observing.unexpected,
-            )
-        )
-        work = asyncio.create_task(_work(world, shards, ready, stop))
+        work = asyncio.create_task(_work(world, shards, ready, stop, exporting))
         try:
             yield Running(public_port, internal_port, ready)
         finally:
@@ -154,20 +161,22 @@ async def _unless(stop: asyncio.Event, making: Coroutine[None, None, T]) -> T:
         await asyncio.wait([work])
 
 
-async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asyncio.Event) -> None:
+async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asyncio.Event, exporting: Exporting) -> None:
     """Membership and intake serve the shards: they end when the shards have drained, or the grace period has passed."""
     grace = world.settings.shutdown_grace.total_seconds()
     try:
         async with asyncio.TaskGroup() as group:
             serving = [group.create_task(world.membership.run()), group.create_task(world.intake.run())]
+            serving.append(group.create_task(looking(world, shards.changed)))
             watching = group.create_task(_tell_ready(world, shards, ready))
             owning = group.create_task(shards.run(stop))
             stopping = group.create_task(stop.wait())
             await asyncio.wait([owning, stopping], return_when=asyncio.FIRST_COMPLETED)
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(grace) as limit:
                 await asyncio.wait([owning])
             for task in (*serving, watching, stopping):
                 task.cancel()
+        await exporting.flush((limit.when() or 0.0) - asyncio.get_running_loop().time())
     except ExceptionGroup as failed:
         stop.set()
         raise failed.exceptions[0] from None
@@ -177,7 +186,7 @@ async def _tell_ready(world: World, shards: Shards, ready: asyncio.Event) -> Non
     was = False
     while True:
         shards.changed.clear()
-        if (now := _ready(world, shards)) != was:
+        if (now := world.health.ready().good) != was:
             world.observing.ready(world.membership.owned, now=now)
             was = now
         if now:
@@ -196,9 +205,10 @@ def _alone_in(directory: Path) -> Iterator[None]:
         yield
 
 
-def _ready(world: World, shards: Shards) -> bool:
-    owned = world.membership.owned
-    return world.membership.joined and shards.open >= owned
+def _health(settings: Settings) -> Health:
+    """Its patience is longer than any of our own deadlines, which are made of Kafka's."""
+    patience = max(PATIENCE_SECONDS, 6 * settings.kafka.request_timeout.total_seconds())
+    return Health(asyncio.get_running_loop().time, patience)
 
 
 def _process(settings: Settings) -> Process:
@@ -212,12 +222,28 @@ def _process(settings: Settings) -> Process:
     )
 
 
+def _status_before(process: Process, observing: Observing) -> Mapping[str, Any]:
+    """The status while Kafka is still waited for."""
+    return status(
+        process,
+        now=time.time(),
+        ready=False,
+        owned=(),
+        opened=(),
+        partitions=1,
+        accounts={},
+        entities={},
+        limit=0,
+        observing=observing,
+    )
+
+
 def _status(process: Process, world: World, shards: Shards) -> Mapping[str, Any]:
     settings = world.settings
     return status(
         process,
         now=time.time(),
-        ready=_ready(world, shards),
+        ready=world.health.ready().good,
         owned=world.membership.owned,
         opened=shards.open,
         partitions=settings.topics.partitions,

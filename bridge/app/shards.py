@@ -13,9 +13,12 @@ from bridge.app.world import FOLLOWED, World
 from bridge.contract.topics import TopicNames, topic_specs
 from bridge.kafka.changelog import Changelog
 from bridge.kafka.ledger import Ledger
+from bridge.policy.health import part_of
 from bridge.policy.sessions import Ending
 from bridge.shard.memory import Memory
-from bridge.shard.session import Parts, Retention, own
+from bridge.shard.opening import HANDOVER_SECONDS
+from bridge.shard.parts import Parts, Retention
+from bridge.shard.session import own
 
 
 class Shards:
@@ -24,6 +27,8 @@ class Shards:
     def __init__(self, world: World) -> None:
         self._world = world
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._leave: dict[int, asyncio.Event] = {}
+        """What asks each task to drain and end."""
         self.open: set[int] = set()
         self.changed = asyncio.Event()
 
@@ -34,22 +39,31 @@ class Shards:
             stopping = group.create_task(stop.wait())
             while not stop.is_set():
                 membership.changed.clear()
-                await self._follow(group, stop)
+                self._follow(group)
                 changing = group.create_task(membership.changed.wait())
                 await asyncio.wait([stopping, changing, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
                 changing.cancel()
+            for leave in self._leave.values():
+                leave.set()
 
-    async def _follow(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
-        """Start what is missing, stop what is lost."""
+    def _follow(self, group: asyncio.TaskGroup) -> None:
+        """Start what is missing, let go of what is lost; what comes back while it drains starts after that."""
         self._tasks = {shard: task for shard, task in self._tasks.items() if not task.done()}
         owned = self._world.membership.owned
-        lost = {shard: task for shard, task in self._tasks.items() if shard not in owned}
-        for task in lost.values():
-            task.cancel()
-        if lost:
-            await asyncio.wait(lost.values())
+        for shard in self._tasks.keys() - owned:
+            self._let_go(shard)
         for shard in owned - self._tasks.keys():
-            self._tasks[shard] = group.create_task(self._own(shard, stop), name=f"shard {shard}")
+            self._leave[shard] = asyncio.Event()
+            self._tasks[shard] = group.create_task(self._own(shard, self._leave[shard]), name=f"shard {shard}")
+
+    def _let_go(self, shard: int) -> None:
+        """Lost: what works drains while the successor waits for it, what does not yet must not fence anybody."""
+        task, leave = self._tasks[shard], self._leave[shard]
+        if shard in self.open and not leave.is_set():
+            leave.set()
+            asyncio.get_running_loop().call_later(HANDOVER_SECONDS, task.cancel)
+        elif shard not in self.open:
+            task.cancel()
 
     async def _own(self, shard: int, stop: asyncio.Event) -> None:
         memory = _memory(self._world, shard)
@@ -57,6 +71,8 @@ class Shards:
             await own(self._parts(shard, memory), stop)
         finally:
             self.open.discard(shard)
+            self._world.waiting.pop(shard, None)
+            self._world.health.gone(part_of(shard))
             memory.close()
 
     def _parts(self, shard: int, memory: Memory) -> Parts:
@@ -65,7 +81,15 @@ class Shards:
 
         def ledger(intact: Callable[[], Awaitable[bool]]) -> Ledger:
             name = f"{world.settings.instance}.{shard}"
-            return Ledger(world.connection, name, shard, memory, renewed=intact, observe=observing.committed)
+            return Ledger(
+                world.connection,
+                name,
+                shard,
+                memory,
+                renewed=intact,
+                held=lambda: shard in world.membership.owned,
+                observe=observing.committed,
+            )
 
         def opened(number: int) -> None:
             self.open.add(number)
@@ -75,7 +99,8 @@ class Shards:
         def ended(number: int, how: Ending, detail: str) -> None:
             self.open.discard(number)
             self.changed.set()
-            observing.session_ended(number, how, detail)
+            lost = how in {Ending.STOPPED, Ending.FENCED} and number not in world.membership.owned
+            observing.session_ended(number, Ending.LOST if lost else how, detail)
 
         return Parts(
             shard=shard,
@@ -90,6 +115,7 @@ class Shards:
             clock=time.time,
             opened=opened,
             ended=ended,
+            moved=lambda doing: world.health.moved(part_of(shard), doing),
         )
 
 

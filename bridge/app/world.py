@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from bridge.app.health import Health
 from bridge.app.observing import Observing
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames, topic_specs
@@ -20,8 +22,9 @@ from bridge.kafka.membership import Membership
 from bridge.kafka.topics import KafkaUnreachable, cluster_id, ensure
 from bridge.kafka.watermarks import Watermarks
 from bridge.policy.budget import Budget
+from bridge.policy.sightings import Lane
 from bridge.settings import AccountSettings, Rereading, Settings
-from bridge.telemetry import logs
+from bridge.telemetry.traces import Tracing
 
 KAFKA_AGAIN_SECONDS = 2.0
 FOLLOWED = tuple(entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity))
@@ -56,9 +59,20 @@ class World:
     addresses: Addresses
     accounts: Mapping[str, CopperAccount]
     observing: Observing
+    health: Health
+    tracing: Tracing
+    waiting: dict[int, Callable[[], Counter[str]]] = field(default_factory=dict)
+    """By shard: commands taken in and not yet answered, by account."""
 
 
-async def made(settings: Settings, stack: AsyncExitStack, load: Callable[[], Settings] | None) -> tuple[World, Inbox]:
+async def made(
+    settings: Settings,
+    stack: AsyncExitStack,
+    load: Callable[[], Settings] | None,
+    observing: Observing,
+    health: Health,
+    tracing: Tracing,
+) -> tuple[World, Inbox]:
     """The world, and the inbox for the public port; waits for Kafka. What is opened is closed with the stack.
 
     `load` reads the settings again when the files of their secrets have changed.
@@ -67,8 +81,6 @@ async def made(settings: Settings, stack: AsyncExitStack, load: Callable[[], Set
         TopicsUnfit: the topics are not as they must be.
     """
     names = TopicNames(settings.topics.prefix)
-    observing = Observing()
-    stack.enter_context(logs.heard(observing.history.happened))
     connection = Connection(settings.kafka, settings.instance, troubled=observing.unreachable)
     cluster = await _prepared(settings, names, connection, observing)
     copper = await stack.enter_async_context(
@@ -76,11 +88,12 @@ async def made(settings: Settings, stack: AsyncExitStack, load: Callable[[], Set
             settings.copper.base_url, timeout=settings.copper.timeout.total_seconds(), observe=observing.called
         )
     )
+    health.asked(answered=True)
     secrets = Rereading(
         settings, load, clock=time.monotonic, renewed=observing.renewed, unusable=observing.secrets_unusable
     )
     now = asyncio.get_running_loop().time()
-    accounts = {name: account_of(copper, name, secrets.now, now) for name in settings.accounts}
+    accounts = {name: account_of(copper, name, secrets.now, now, waited=observing.waited) for name in settings.accounts}
     inputs = [*map(names.commands, CATALOGUE.entities), names.inbox, names.control]
     partitions = settings.topics.partitions
     world = World(
@@ -90,7 +103,13 @@ async def made(settings: Settings, stack: AsyncExitStack, load: Callable[[], Set
         cluster=cluster,
         connection=connection,
         watermarks=await stack.enter_async_context(Watermarks(connection)),
-        intake=Intake(connection, inputs, partitions, shown_as=f"{settings.instance}-positions"),
+        intake=Intake(
+            connection,
+            inputs,
+            partitions,
+            shown_as=f"{settings.instance}-positions",
+            moved=lambda: health.moved("intake", "reading commands and notifications"),
+        ),
         inputs=inputs,
         membership=Membership(
             connection,
@@ -99,10 +118,13 @@ async def made(settings: Settings, stack: AsyncExitStack, load: Callable[[], Set
             session_seconds=settings.kafka.session_timeout.total_seconds(),
             member_id=settings.kafka.member_id,
             notice=observing.owning,
+            moved=lambda: health.moved("membership", "in the group"),
         ),
         addresses=Addresses(connection, {spec.name: partitions for spec in topic_specs(names)}),
         accounts=accounts,
         observing=observing,
+        health=health,
+        tracing=tracing,
     )
     return world, await stack.enter_async_context(Inbox(connection))
 
@@ -127,10 +149,20 @@ async def _prepared(settings: Settings, names: TopicNames, connection: Connectio
             await asyncio.sleep(KAFKA_AGAIN_SECONDS)
 
 
-def account_of(copper: CopperConnection, name: str, now: Callable[[], Settings], since: float) -> CopperAccount:
-    """An account with the credentials that the settings have for it `now`, and a budget that is empty at `since`."""
-    budget = Budget(now().copper.requests_per_minute, since)
-    return copper.account(name, lambda: _credentials(now().accounts[name]), Allowance(budget))
+def account_of(
+    copper: CopperConnection,
+    name: str,
+    now: Callable[[], Settings],
+    since: float,
+    *,
+    waited: Callable[[Lane, float], None] = lambda _lane, _seconds: None,
+) -> CopperAccount:
+    """An account with the credentials that the settings have for it `now`, and a budget that is empty at `since`.
+
+    `waited` is told how long each call has waited for its permission.
+    """
+    budget = Allowance(Budget(now().copper.requests_per_minute, since), waited)
+    return copper.account(name, lambda: _credentials(now().accounts[name]), budget)
 
 
 def _credentials(account: AccountSettings) -> Credentials:

@@ -49,6 +49,8 @@ class ReplyAddress:
     correlation: Headers
     """Correlation headers to be echoed byte for byte, under the names they came with."""
     refused: str | None = None
+    traceparent: str | None = None
+    """W3C trace context of whoever answers, when tracing is on."""
 
 
 @dataclass(frozen=True, slots=True)

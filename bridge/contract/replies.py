@@ -89,6 +89,8 @@ def _headers(command: Command | Malformed, reply: Reply) -> Headers:
         headers.append(("copper-bridge-error", reply.failure.code.encode()))
     if command.reply.refused is not None:
         headers.append(("reply-to-refused", command.reply.refused.encode()))
+    if command.reply.traceparent is not None:
+        headers.append(("traceparent", command.reply.traceparent.encode()))
     return tuple(headers)
 
 

@@ -5,6 +5,7 @@ One `Allowance` per account, shared by all who call for it. Knows no call; keeps
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from bridge.policy.budget import Budget
 from bridge.policy.sightings import Lane
@@ -17,8 +18,10 @@ LONGEST_HOLD_SECONDS = 600.0
 class Allowance:
     """An account's budget, as those who want to call await it. The budget's clock is the event loop's."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, waited: Callable[[Lane, float], None] = lambda _lane, _seconds: None) -> None:
+        """`waited` is told how long each call has waited for its permission."""
         self._budget = budget
+        self._waited = waited
         self._waiting: dict[Lane, Rounds[asyncio.Future[None]]] = {lane: Rounds() for lane in Lane}
         self._ahead: deque[tuple[Lane, asyncio.Future[None]]] = deque()
         self._held = False
@@ -30,13 +33,15 @@ class Allowance:
 
         A permission that arrives while the caller is being cancelled is spent: one call fewer, never one too many.
         """
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        began, turn = loop.time(), loop.create_future()
         self._waiting[lane].add(kind, turn)
         self._serve()
         try:
             await turn
         finally:
             self._waiting[lane].leave(kind, turn)
+        self._waited(lane, loop.time() - began)
 
     async def grant_ahead(self, lane: Lane) -> None:
         """The same before all others, held or not: for the call that finds out whether theirs can be made."""

@@ -33,11 +33,18 @@ class Intake:
     """The shared consumer. `run` as a task; `open` and `close` per shard."""
 
     def __init__(
-        self, connection: Connection, topics: Sequence[str], partitions: int, *, shown_as: str | None = None
+        self,
+        connection: Connection,
+        topics: Sequence[str],
+        partitions: int,
+        *,
+        shown_as: str | None = None,
+        moved: Callable[[], None] = lambda: None,
     ) -> None:
-        """`shown_as` is the group that lag tools may look at; None shows nothing."""
+        """`shown_as` is the group that lag tools may look at, None shows nothing; `moved` is called as it reads."""
         self._connection = connection
         self._shown_as = shown_as
+        self._moved = moved
         self._progress: dict[int, Callable[[], Mapping[str, int]]] = {}
         self._topics = tuple(topics)
         self._all = [TopicPartition(topic, number) for topic in topics for number in range(partitions)]
@@ -81,6 +88,10 @@ class Intake:
             if self._consumer is not None and tp in self._sinks:
                 self._consumer.resume(tp)
 
+    def positions(self) -> dict[int, Mapping[str, int]]:
+        """Of every open shard: where each of its topics has been worked off to."""
+        return {shard: progress() for shard, progress in self._progress.items()}
+
     async def run(self) -> None:
         """Read and deliver until cancelled; a client that breaks is replaced, and goes on where delivery stopped."""
         while True:
@@ -115,6 +126,7 @@ class Intake:
                 for tp, records in (await consumer.getmany(timeout_ms=500, max_records=MAX_RECORDS)).items():
                     self._deliver(tp, records)
                 heed_cancellation()
+                self._moved()
         finally:
             self._consumer = None
             showing.cancel()
@@ -126,8 +138,8 @@ class Intake:
             await asyncio.sleep(SHOW_SECONDS)
             shown = {
                 TopicPartition(topic, shard): offset
-                for shard, progress in self._progress.items()
-                for topic, offset in progress().items()
+                for shard, offsets in self.positions().items()
+                for topic, offset in offsets.items()
             }
             with contextlib.suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(SHOW_SECONDS):

@@ -117,10 +117,13 @@ class Ledger:
         book: Book,
         *,
         renewed: Callable[[], Awaitable[bool]],
+        held: Callable[[], bool] = lambda: True,
         doubt_seconds: float = DOUBT_SECONDS,
         observe: Callable[[str, float], None] = lambda _outcome, _seconds: None,
     ) -> None:
         """`renewed` is asked after a renewal whether the log is as we left it; `observe` gets (outcome, seconds).
+
+        `held` is asked before a renewal, which would fence a successor, whether the shard is still ours.
 
         A commit that takes `doubt_seconds` or longer is followed by a renewal.
         """
@@ -129,6 +132,7 @@ class Ledger:
         self._shard = shard
         self._book = book
         self._renewed = renewed
+        self._held = held
         self._doubt_seconds = doubt_seconds
         self._observe = observe
         self._producer: AIOKafkaProducer | None = None
@@ -257,6 +261,8 @@ class Ledger:
 
     async def _renew(self) -> None:
         """A new producer after a slow commit, on condition that nobody else has written meanwhile."""
+        if not self._held():
+            raise SessionEnded(Ending.LOST, "a commit was slow, and the shard is another member's now")
         self._observe("renewed", 0.0)
         old, self._producer = self._producer, None
         if old is not None:

@@ -42,11 +42,13 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
         session_seconds: float,
         member_id: str | None,
         notice: Callable[[Collection[int]], None] = lambda _shards: None,
+        moved: Callable[[], None] = lambda: None,
     ) -> None:
-        """`notice` is called with the owned shards after every assignment, for logs and metrics."""
+        """`notice` is called with the owned shards after every assignment, `moved` now and then while all is well."""
         self._connection = connection
         self._topic = topic
         self._notice = notice
+        self._moved = moved
         self._static = member_id is not None
         self._options: dict[str, Any] = {
             "group_id": group,
@@ -96,6 +98,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
             while True:
                 await consumer.getmany(timeout_ms=1000)
                 heed_cancellation()
+                self._moved()
                 self._refuse_contest()
         finally:
             await let_go(consumer)

@@ -5,7 +5,8 @@ retry of 100 ms while its metadata arrives; an old one's costs 3 ms.
 """
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -44,30 +45,40 @@ class Watermarks:
 
     async def of(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Marks]:
         """The marks of every partition. Raises what the clients raise; broken clients are replaced at the next call."""
-        async with self._turn:
-            try:
-                with denials_named("read"):
-                    begins, stable, high = await self._asked(partitions)
-            except (KafkaError, TimeoutError, SessionEnded):
-                await self._drop()
-                raise
-        return {tp: Marks(begins[tp], stable[tp], high[tp]) for tp in partitions}
-
-    async def _asked(self, partitions: Sequence[TopicPartition]) -> list[dict[TopicPartition, int]]:
-        async with asyncio.timeout(self._connection.request_seconds * 2):
-            committed, everything = await self._started()
-            return list(
-                await asyncio.gather(
-                    everything.beginning_offsets(partitions),
-                    committed.end_offsets(partitions),
-                    everything.end_offsets(partitions),
-                )
+        async with self._asking() as (committed, everything):
+            begins, stable, high = await asyncio.gather(
+                everything.beginning_offsets(partitions),
+                committed.end_offsets(partitions),
+                everything.end_offsets(partitions),
             )
+        return {tp: Marks(begins[tp], stable[tp], high[tp]) for tp in partitions}
 
     async def ends(self, topics: Sequence[str], partition: int) -> dict[str, int]:
         """Where one partition of each topic ends, uncommitted records included."""
         marks = await self.of([TopicPartition(topic, partition) for topic in topics])
         return {tp.topic: mark.high for tp, mark in marks.items()}
+
+    async def highest(self, topics: Sequence[str], partitions: Collection[int]) -> dict[tuple[str, int], int] | None:
+        """Where those partitions of every topic end, in one question; None when Kafka does not answer."""
+        asked = [TopicPartition(topic, each) for topic in topics for each in partitions]
+        try:
+            async with self._asking() as (_, everything):
+                ends = await everything.end_offsets(asked)
+        except (KafkaError, TimeoutError):
+            return None
+        return {(tp.topic, tp.partition): end for tp, end in ends.items()}
+
+    @contextlib.asynccontextmanager
+    async def _asking(self) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaConsumer]]:
+        async with self._turn:
+            try:
+                async with asyncio.timeout(self._connection.request_seconds * 2):
+                    clients = await self._started()
+                    with denials_named("read"):
+                        yield clients
+            except (KafkaError, TimeoutError, SessionEnded):
+                await self._drop()
+                raise
 
     async def _started(self) -> tuple[AIOKafkaConsumer, AIOKafkaConsumer]:
         if self._clients is None:

@@ -24,7 +24,7 @@ from bridge.policy.sightings import Trouble, Why
 from bridge.shard.journal import attempt_record, entry_key, read_journal
 from bridge.shard.naming import Naming
 from bridge.shard.outcome import Outcome, Run, done, expired, hopeless, kept, succeeded, undecided
-from bridge.shard.ports import Copper, Draft, Ledger
+from bridge.shard.ports import Copper, Draft, Ledger, Tracing
 from bridge.shard.publishing import Publishing
 from bridge.shard.settling import Settling
 from bridge.shard.turns import Turns
@@ -45,6 +45,7 @@ class Attempting:
     jitter: Callable[[], float]
     naming: Naming
     turns: Mapping[str, Turns]
+    tracing: Tracing
 
     async def attempt(self, command: Command, protect: Callable[[bool], None]) -> Outcome:
         """Everything up to the outcome. Returns once Copper has answered for good, or never will."""
@@ -52,6 +53,7 @@ class Attempting:
         if entry is not None and entry.fingerprint != command.fingerprint:
             return Outcome(failed(_ID_REUSED), keep=False)
         if isinstance(entry, Finished):
+            self.tracing.note("answered before")
             return Outcome(entry.reply, keep=False)
         if entry is None and (refused := self._refused(command)) is not None:
             return refused
@@ -60,7 +62,8 @@ class Attempting:
             return self._unnamed(command, entry, named)
         run = self._run(named, _action(named), entry, protect)
         if entry is not None:
-            return await self.settling.settle(run, self.fenced_at) or await self._calls(run)
+            self.tracing.note("in doubt", why="attempted by a session that has ended")
+            return await self._settled(run, self.fenced_at) or await self._calls(run)
         return hopeless(run, self.publishing.clock()) or await self._unexpected(run) or await self._calls(run)
 
     def _unnamed(self, command: Command, entry: Attempted | None, reply: Reply) -> Outcome:
@@ -120,14 +123,21 @@ class Attempting:
                 return done(run, None, already=True)
             case outcomes.Settle():
                 run.doubted = True
-                settled = await self.settling.settle(run, run.sent_at)
+                self.tracing.note("in doubt", why=trouble.why)
+                settled = await self._settled(run, run.sent_at)
                 if settled is None and (trouble.why is Why.CONFLICT or failures + 1 >= outcomes.MOST_SENDS):
                     return self._failed(run, trouble)
                 return settled
             case outcomes.WaitAndRetry(seconds):
                 await self._void(run)
+                self.tracing.note("again later", why=trouble.why, seconds=round(seconds, 1))
                 await asyncio.sleep(self._inside(run.command.deadline, seconds))
         return None
+
+    async def _settled(self, run: Run, sent_at: float) -> Outcome | None:
+        outcome = await self.settling.settle(run, sent_at)
+        self.tracing.note("settled", status="to be called again" if outcome is None else outcome.reply.status)
+        return outcome
 
     def _failed(self, run: Run, trouble: Trouble) -> Outcome:
         return Outcome(run.timed(failed(outcomes.failure_of(trouble))), keep=kept(run))

@@ -22,7 +22,7 @@ from bridge.policy.sightings import Via
 from bridge.shard.cursors import cursor_record, following_since
 from bridge.shard.journal import finished_record
 from bridge.shard.outcome import Gone, Outcome, Seen
-from bridge.shard.ports import Draft, Ledger, Replies
+from bridge.shard.ports import Draft, Ledger, Replies, Tracing
 from bridge.shard.publishing import Publishing
 
 TOO_LARGE = Failure(
@@ -43,6 +43,7 @@ class Concluding:
     overlap: int
     answered: Callable[[Command | Malformed, Reply], None]
     buried: Callable[[Code], None]
+    tracing: Tracing
 
     async def refuse(self, command: Malformed, positions: Positions) -> None:
         """A record that can never be carried out: an answer and a dead letter."""
@@ -70,9 +71,10 @@ class Concluding:
     async def conclude(self, command: Command, record: Incoming, outcome: Outcome, positions: Positions) -> None:
         """The command's answer, with everything that follows from it."""
         command = replace(command, reply=await self._deliverable(command))
+        parent = self.tracing.parent()
 
         def write(draft: Draft) -> Reply:
-            events = [self._event(draft, command, each) for each in outcome.seen]
+            events = [self._event(draft, command, each, parent) for each in outcome.seen]
             reply = self._shown(command, outcome.reply)
             reply = replace(reply, event_id=next((each for each in events if each), reply.event_id))
             reply = self._answer(draft, command, reply, outcome)
@@ -112,8 +114,8 @@ class Concluding:
         draft.add(_addressed(command, reply, names, shard))
         return reply
 
-    def _event(self, draft: Draft, command: Command, seen: Seen | Gone) -> str | None:
-        """Draft the event that Copper's answer shows, if it is one; gives its id."""
+    def _event(self, draft: Draft, command: Command, seen: Seen | Gone, parent: str | None) -> str | None:
+        """Draft the event that Copper's answer shows, if it is one; gives its id. `parent` is its `traceparent`."""
         publishing = self.publishing
         if isinstance(seen, Gone):
             now = publishing.clock()
@@ -127,6 +129,7 @@ class Concluding:
                 announced=seen.certain,
                 fate=seen.fate,
                 causation_id=command.id,
+                traceparent=parent,
             )
         else:
             since = following_since(publishing.memory.drafted, command.account, seen.entity, seen.asked) - self.overlap
@@ -138,6 +141,7 @@ class Concluding:
                 authoritative=True,
                 asked_s=seen.asked,
                 causation_id=command.id,
+                traceparent=parent,
             )
             verdict = publishing.sight(draft, sighting, since)
         return event_id(verdict) if isinstance(verdict, Change) else None
@@ -156,10 +160,11 @@ class Concluding:
 
         A record for a topic that is not there would hold up the whole shard until it fails.
         """
-        address, default = command.reply, self.publishing.names.replies(command.entity)
+        address = replace(command.reply, traceparent=self.tracing.parent())
+        default = self.publishing.names.replies(command.entity)
         count = await self.replies.partitions(address.topic)
         if count is None:
-            return ReplyAddress(default, None, address.correlation, refused=address.topic)
+            return replace(address, topic=default, partition=None, refused=address.topic)
         if address.partition is not None and address.partition >= count:
             return replace(address, partition=None)
         return address

@@ -8,7 +8,7 @@ outcome is decided by `policy.outcomes` and `policy.settling`; this flow only do
 import asyncio
 import contextlib
 import sqlite3
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ from bridge.policy.sessions import SessionEnded
 from bridge.shard.attempting import Attempting
 from bridge.shard.concluding import Concluding
 from bridge.shard.outcome import Outcome
-from bridge.shard.ports import Copper, Intake, Sink
+from bridge.shard.ports import Copper, Intake, Sink, Tracing
 
 HOLD_ABOVE = 1000
 """Commands of one topic taken in and not yet answered; above that its partition is paused."""
@@ -58,6 +58,7 @@ class Executing:
         attempting: Attempting,
         concluding: Concluding,
         unexpected: Callable[[BaseException], None],
+        tracing: Tracing,
     ) -> None:
         """`unexpected` is told of errors in our own code, which the caller sees as `internal` or `unknown`."""
         self._served = served
@@ -65,6 +66,7 @@ class Executing:
         self._attempting = attempting
         self._concluding = concluding
         self._unexpected = unexpected
+        self._tracing = tracing
         self._names = concluding.publishing.names
         self._shard = concluding.publishing.shard
         self._entities = {self._names.commands(entity): entity for entity in CATALOGUE.entities}
@@ -80,6 +82,11 @@ class Executing:
     def positions(self) -> dict[str, int]:
         """Where to begin in each topic."""
         return {topic: positions.next for topic, positions in self._positions.items()}
+
+    def waiting(self) -> Counter[str]:
+        """Commands taken in and not yet answered, by account."""
+        queued = (command.account for queue in self._waiting.values() for _, command in queue)
+        return Counter(account for account in queued if account is not None)
 
     def sinks(self) -> dict[str, Sink]:
         """Where each topic's records go."""
@@ -132,7 +139,8 @@ class Executing:
         while waiting and self._group is not None:
             record, command = waiting[0]
             try:
-                await self._end(record, command)
+                with self._tracing.processing(record):
+                    await self._end(record, command)
             except Exception:
                 self._group = None  # the session is over: what is delivered from here on is for the next one
                 raise

@@ -19,6 +19,8 @@ from bridge.policy.settling import Doubt, Key
 from bridge.shard.memory import MARK, View
 
 VERSION = 1
+_ATTEMPTED = "attempt"
+"""The mark of an entry without a result."""
 
 
 def entry_key(command: Command) -> str:
@@ -34,7 +36,12 @@ def read_journal(view: View, command: Command) -> Attempted | Finished | None:
 
 def attempt_record(names: TopicNames, shard: int, command: Command, at: float, since: float) -> Outgoing:
     """That a call is about to be made."""
-    return _record(names, shard, command, {"state": "attempt", "at": at, "since": since})
+    return _record(names, shard, command, {"state": "attempt", "at": at, "since": since}, _ATTEMPTED)
+
+
+def attempted_since(view: View, at: float) -> bool:
+    """Whether a command that was first attempted after that moment, Unix seconds, has no result."""
+    return any(entry["at"] > at for _, entry in view.marked(_ATTEMPTED))
 
 
 def finished_record(

@@ -185,6 +185,22 @@ class Membership(Protocol):
         ...
 
 
+class Tracing(Protocol):
+    """Spans. What is done within one is a part of it, whoever does it, as long as it is the same task."""
+
+    def processing(self, record: Incoming) -> AbstractContextManager[None]:
+        """The span of a command, while the block lasts."""
+        ...
+
+    def note(self, what: str, **attributes: str | float) -> None:
+        """An event on the span."""
+        ...
+
+    def parent(self) -> str | None:
+        """W3C's `traceparent` for what is written now; None without tracing."""
+        ...
+
+
 class Replies(Protocol):
     """What is known about topics that callers name."""
 

@@ -92,6 +92,7 @@ class Publishing:
         announced: bool,
         fate: Fate | None = None,
         causation_id: str | None = None,
+        traceparent: str | None = None,
     ) -> Verdict:
         """Judge that Copper has no such record; a delete if it was known, or `announced` as deleted."""
         known = self.known(account, entity, record_id)
@@ -106,6 +107,7 @@ class Publishing:
             happened_s=happened_s,
             fate=fate,
             causation_id=causation_id,
+            traceparent=traceparent,
         )
         return self._draft(draft, entity, via, verdict)
 

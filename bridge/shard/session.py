@@ -1,6 +1,7 @@
 """A shard session: the one way to own a shard, from the fence to the end.
 
-1. Still assigned to us? Fence: no predecessor can commit any more. Still assigned?
+1. Still assigned to us? Fence: no predecessor can commit any more. Still assigned? Who takes a shard over first leaves
+   the predecessor, which may be alive, a moment for the calls that it has under way.
 2. No transaction is open on any changelog partition.
 3. Replay the changelog from the memory's offsets to its end.
 4. Input positions come from the memory, never from the consumer group.
@@ -13,97 +14,37 @@ shard.
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
-from bridge.contract.cursors import position_key
 from bridge.policy.sessions import Ending, SessionEnded, pause_after
-from bridge.shard.memory import Memory
-from bridge.shard.ports import Changelog, Intake, Ledger, Membership, Sink
+from bridge.shard.opening import HANDOVER_SECONDS, open_shard
+from bridge.shard.parts import Flow, Parts
+from bridge.shard.ports import Ledger
 
 STEADY_SECONDS = 60.0
 """A session open for so long starts the count of endings in a row afresh."""
 
-
-class Flow(Protocol):
-    """One direction of work in an owned shard, which may be cancelled at any moment: it goes on from its cursor."""
-
-    async def run(self) -> None:
-        """Work for ever."""
-        ...
-
-
-class Inlet(Protocol):
-    """A flow that works on delivered records and has to finish what it has begun."""
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, finish what was begun, return."""
-        ...
-
-    def sinks(self) -> dict[str, Sink]:
-        """Where the records of each of its topics go."""
-        ...
-
-    def positions(self) -> dict[str, int]:
-        """Where to begin in each of its topics, out of the memory."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Flows:
-    """What runs in a session."""
-
-    plain: Sequence[Flow]
-    inlets: Sequence[Inlet]
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long the changelog topics keep what compaction would remove, in seconds."""
-
-    journal: float
-    tombstones: float
-
-    @property
-    def memory(self) -> float:
-        """A memory older than this may have missed tombstones that have been removed since: it is rebuilt."""
-        return self.tombstones / 2
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a session is made of, joined by `bridge.app`."""
-
-    shard: int
-    memory: Memory
-    ledger: Callable[[Callable[[], Awaitable[bool]]], Ledger]
-    """Makes a new ledger; the argument is asked after a renewal whether nobody else has written."""
-    changelog: Changelog
-    intake: Intake
-    input_ends: Callable[[], Awaitable[Mapping[str, int]]]
-    """Where the shard's input topics end."""
-    membership: Membership
-    flows: Callable[[Ledger, float], Flows]
-    """Makes the flows for a new ledger and the moment of the fence (loop time)."""
-    retention: Retention
-    clock: Callable[[], float]
-    opened: Callable[[int], None]
-    ended: Callable[[int, Ending, str], None]
+PULSE_SECONDS = 10.0
+"""Between two empty commits, which show that the shard's writing moves."""
 
 
 async def own(parts: Parts, stop: asyncio.Event) -> None:
     """Hold sessions one after the other until asked to stop, or until the shard is somebody else's."""
     loop = asyncio.get_running_loop()
-    in_a_row = 0
+    in_a_row, handover = 0, HANDOVER_SECONDS
     while not stop.is_set():
         started = loop.time()
-        ending, detail = await _session(parts, stop)
-        _heed_cancellation()
+        try:
+            ending, detail = await _session(parts, stop, handover)
+            _heed_cancellation()
+        except asyncio.CancelledError:
+            parts.ended(parts.shard, Ending.STOPPED, "cut off")
+            raise
         parts.ended(parts.shard, ending, detail)
-        if ending in (Ending.STOPPED, Ending.LOST):
+        if ending in (Ending.STOPPED, Ending.LOST) or stop.is_set():
             return
         in_a_row = 0 if loop.time() - started > STEADY_SECONDS else in_a_row + 1
+        handover = 0.0
+        parts.moved(f"beginning afresh after {ending}")
         await asyncio.sleep(pause_after(ending, in_a_row))
 
 
@@ -114,10 +55,10 @@ def _heed_cancellation() -> None:
         raise asyncio.CancelledError
 
 
-async def _session(parts: Parts, stop: asyncio.Event) -> tuple[Ending, str]:
+async def _session(parts: Parts, stop: asyncio.Event, handover: float) -> tuple[Ending, str]:
     ledger = parts.ledger(lambda: _intact(parts))
     try:
-        await _open(parts, ledger)
+        await open_shard(parts, ledger, handover)
         await _work(parts, ledger, stop)
     except Exception as problem:  # noqa: BLE001 - every failure has the one way out: a new session
         return _ending(parts, _first(problem))
@@ -136,36 +77,6 @@ def _ending(parts: Parts, problem: BaseException) -> tuple[Ending, str]:
     return Ending.BROKEN, f"{type(problem).__name__} at {_where(problem)}"
 
 
-async def _open(parts: Parts, ledger: Ledger) -> None:
-    await _refuse_unless_held(parts)
-    await ledger.open()
-    await _refuse_unless_held(parts)
-    begins, ends = await parts.changelog.bounds()
-    since = parts.memory.offsets()
-    saved_at = parts.memory.saved_at()
-    outdated = saved_at is not None and parts.clock() - saved_at > parts.retention.memory
-    outside = any(not begins[topic] <= since.get(topic, 0) <= end for topic, end in ends.items() if topic in since)
-    if outdated or outside:
-        parts.memory.discard()
-        since = {}
-    await parts.changelog.replay(since, ends, parts.memory.replay)
-    parts.memory.prune(parts.retention.journal, parts.retention.tombstones)
-    await _refuse_if_cut_off(parts)
-
-
-async def _refuse_if_cut_off(parts: Parts) -> None:
-    """A position beyond a topic's end would skip all that is written until the end has caught up with it."""
-    for topic, end in (await parts.input_ends()).items():
-        kept = parts.memory.known.cursor(position_key(topic))
-        if kept is not None and kept["next"] > end:
-            raise SessionEnded(
-                Ending.CUT_OFF,
-                f"{topic} ends at {end}, before the position {kept['next']}: it was deleted and made again. Commands "
-                "without an id of their own are known by their place in it, so the bridge does not guess: make the "
-                "bridge's cursors and journal topics anew as well, or use another topics.prefix",
-            )
-
-
 async def _intact(parts: Parts) -> bool:
     """Whether the log holds nothing that this session has not written, after its producer was renewed."""
     if not await parts.membership.holds(parts.shard):
@@ -174,16 +85,12 @@ async def _intact(parts: Parts) -> bool:
     return await parts.changelog.replay(parts.memory.offsets(), ends, parts.memory.replay) == 0
 
 
-async def _refuse_unless_held(parts: Parts) -> None:
-    if not await parts.membership.holds(parts.shard):
-        raise SessionEnded(Ending.LOST, "assigned to another member")
-
-
 async def _work(parts: Parts, ledger: Ledger, stop: asyncio.Event) -> None:
     flows = parts.flows(ledger, asyncio.get_running_loop().time())
     async with asyncio.TaskGroup() as group:
         writing = group.create_task(ledger.run(), name=f"ledger {parts.shard}")
         reading = [group.create_task(_eternal(flow), name=_name(flow, parts.shard)) for flow in flows.plain]
+        reading.append(group.create_task(_pulse(parts, ledger), name=f"pulse {parts.shard}"))
         taking = [group.create_task(inlet.run(stop), name=_name(inlet, parts.shard)) for inlet in flows.inlets]
         await asyncio.sleep(0)  # inlets have begun to run before anything is delivered
         parts.intake.open(
@@ -193,12 +100,21 @@ async def _work(parts: Parts, ledger: Ledger, stop: asyncio.Event) -> None:
         )
         parts.opened(parts.shard)
         await stop.wait()
+        parts.moved("draining")
         parts.intake.close(parts.shard)
         for task in reading:
             task.cancel()
         await asyncio.wait(taking)
         await ledger.drained()
         writing.cancel()
+
+
+async def _pulse(parts: Parts, ledger: Ledger) -> None:
+    """Show that the shard moves: an empty commit passes through everything that a real one does but Kafka."""
+    while True:
+        await ledger.commit(lambda _draft: None)
+        parts.moved("at work")
+        await asyncio.sleep(PULSE_SECONDS)
 
 
 async def _eternal(flow: Flow) -> None:

@@ -7,11 +7,13 @@ CRM data, never secrets: nothing that came from Copper or from a message is ever
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from enum import StrEnum
 from typing import Any, Literal
 
 import structlog
+
+from bridge.telemetry import traces
 
 
 class Event(StrEnum):
@@ -21,7 +23,10 @@ class Event(StrEnum):
     READY = "bridge.ready"
     STOPPING = "bridge.stopping"
     STOPPED = "bridge.stopped"
+    TRACING_UNAVAILABLE = "tracing.unavailable"
     KAFKA_UNREACHABLE = "kafka.unreachable"
+    KAFKA_SILENT = "kafka.silent"
+    KAFKA_BACK = "kafka.back"
     SHARDS_ASSIGNED = "shards.assigned"
     SESSION_OPENED = "session.opened"
     SESSION_ENDED = "session.ended"
@@ -49,6 +54,7 @@ class Event(StrEnum):
     CONTROL_ACCEPTED = "control.accepted"
     CONTROL_REFUSED = "control.refused"
     UNEXPECTED = "bridge.unexpected"
+    LIBRARY_TOLD = "library.told"
 
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -61,6 +67,7 @@ def configure(level: Level, form: Literal["auto", "console", "json"]) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            _with_span,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
             renderer,
         ],
@@ -68,8 +75,14 @@ def configure(level: Level, form: Literal["auto", "console", "json"]) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # asked for each line, as it may be redirected
         cache_logger_on_first_use=False,
     )
+    logging.getLogger().addHandler(_LIBRARIES)
     # aiokafka tells of every retry and of errors that we handle and name ourselves
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def _with_span(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    line.update(traces.ids())
+    return line
 
 
 def passing_on(tell: Callable[[BaseException], None]) -> logging.Logger:
@@ -77,6 +90,21 @@ def passing_on(tell: Callable[[BaseException], None]) -> logging.Logger:
     logger = logging.Logger("bridge")  # noqa: LOG001 - its own, or whoever is given one would tell all the others
     logger.addHandler(_PassingOn(tell))
     return logger
+
+
+class _Libraries(logging.Handler):
+    """Tells that a library has said something, and where; not what: its words may hold an address, a body, a secret."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        problem = record.exc_info[0] if record.exc_info else None
+        fields = {"logger": record.name, "where": f"{record.module}:{record.lineno} in {record.funcName}"}
+        if problem is not None:
+            fields["error"] = problem.__name__
+        tell = error if record.levelno >= logging.ERROR else warning
+        tell(Event.LIBRARY_TOLD, **fields)
+
+
+_LIBRARIES = _Libraries(logging.WARNING)
 
 
 class _PassingOn(logging.Handler):

@@ -13,28 +13,29 @@ from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
+from bridge.policy.health import Verdict
 from bridge.web.page import Page
 
 
 def internal(
     registry: CollectorRegistry,
     *,
-    ready: Callable[[], bool],
+    alive: Callable[[], Verdict],
+    ready: Callable[[], Verdict],
     status: Callable[[], Mapping[str, Any]],
     history: Callable[[], Mapping[str, Any]],
 ) -> web.Application:
-    """The application of the internal port. `/livez` answers while the event loop turns; `/readyz` asks `ready`.
+    """The application of the internal port. While the event loop stands still no probe is answered, which fails it.
 
-    `status` is how things are, `history` what happened lately; the page shows both.
+    The start-up probe asks what the liveness probe asks: a restore may take as long as it moves. `status` is how things
+    are, `history` what happened lately; the page shows both.
     """
 
     async def livez(_request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
+        return _answer(alive())
 
     async def readyz(_request: web.Request) -> web.Response:
-        if ready():
-            return web.Response(text="ready\n")
-        return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, text="not ready\n")
+        return _answer(ready())
 
     def shown(what: Callable[[], Mapping[str, Any]]) -> Handler:
         async def show(_request: web.Request) -> web.Response:
@@ -44,9 +45,15 @@ def internal(
 
     app = web.Application()
     app.router.add_get("/livez", livez)
+    app.router.add_get("/startupz", livez)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/api/status", shown(status))
     app.router.add_get("/api/history", shown(history))
     app.router.add_get("/metrics", make_aiohttp_handler(registry))
     Page(status, history).add_to(app)
     return app
+
+
+def _answer(verdict: Verdict) -> web.Response:
+    status = HTTPStatus.OK if verdict.good else HTTPStatus.SERVICE_UNAVAILABLE
+    return web.Response(status=status, text="".join(f"{line}\n" for line in verdict.told))

@@ -58,7 +58,7 @@ async def command(copper: Copper, account: str, name: str) -> None:
 async def replies() -> Counter[str]:
     """How many replies each command id has, read until there is silence."""
     counted: Counter[str] = Counter()
-    records = listen(SERVERS, ["copper.company.replies"], earliest=True, ready=lambda _: None)
+    records = listen(SERVERS, ["copper.company.replies"], since=0.0, ready=lambda _: None)
     async with contextlib.aclosing(records):
         with contextlib.suppress(TimeoutError):
             while True:

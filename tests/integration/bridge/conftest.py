@@ -5,10 +5,11 @@ from collections.abc import AsyncGenerator, Iterator
 import pytest
 
 from bridge.sandbox.copper import Account
-from tests.integration.bridge.stage import Stage, stage
+from tests.integration.bridge.stage import ENTITIES, Stage, stage
 
 ACCOUNTS = tuple(f"a{number:02}" for number in range(1, 56))
 REPLIES = "copper-replies"
+LOOKED = "snapshot.completed"
 
 
 @pytest.fixture(scope="package")
@@ -17,6 +18,9 @@ async def shared(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactor
     directory = tmp_path_factory.mktemp("shared")
     quiet = {"poll_every": "10m"}
     async with stage(bootstrap_servers, directory, ACCOUNTS, topics=[REPLIES, "secrets"], events=quiet) as play:
+        # A machine that is busy with the first look answers commands late, and Copper's patience here is two seconds.
+        looked = len(ACCOUNTS) * len(ENTITIES)
+        await play.log.wait(play.names.notifications, lambda each: each.value["type"] == LOOKED, count=looked)
         yield play
 
 

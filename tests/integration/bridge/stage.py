@@ -159,12 +159,16 @@ class Stage:
         await self.log.wait(self.names.cursors, lambda each: each.key == key, count=before + 2)
         await self.log.caught_up()
 
+    async def page(self, path: str) -> tuple[int, str]:
+        """What the internal port answers."""
+        assert self.running is not None
+        url = f"http://127.0.0.1:{self.running.internal_port}{path}"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            return answer.status, await answer.text()
+
     async def metric(self, name: str, **labels: str) -> float:
         """A metric as it is now, 0 when it was never counted."""
-        assert self.running is not None
-        url = f"http://127.0.0.1:{self.running.internal_port}/metrics"
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
-            families = text_string_to_metric_families(await answer.text())
+        families = text_string_to_metric_families((await self.page("/metrics"))[1])
         samples = (sample for family in families for sample in family.samples)
         return sum(
             sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ class Desk:
     def changelog(self) -> Changelog:
         return Changelog(self.connection, self.watermarks, list(self.topics), SHARD)
 
-    async def session(self, memory: Memory, **options: float) -> tuple[Ledger, "asyncio.Task[None]"]:
+    async def session(self, memory: Memory, **options: Any) -> tuple[Ledger, "asyncio.Task[None]"]:
         """A ledger opened as a session opens it: fence, bounds, replay, then run."""
         changelog = self.changelog()
 

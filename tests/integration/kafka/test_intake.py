@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -54,7 +55,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def running(servers: str, stem: str, **options: str) -> AsyncGenerator[Desk]:
+async def running(servers: str, stem: str, **options: Any) -> AsyncGenerator[Desk]:
     connection, topics = connected(servers), (f"{stem}.commands", f"{stem}.inbox")
     specs = [TopicSpec(topic, {}) for topic in topics]
     await ensure(connection, specs, partitions=SHARDS, replication_factor=1, create=True)

@@ -151,6 +151,21 @@ async def test_a_slow_commit_is_followed_by_a_new_producer_and_work_goes_on(desk
     assert memory.known.count("company") == 3
 
 
+async def test_who_has_lost_the_shard_does_not_fence_its_successor_after_a_slow_commit(desk: Desk) -> None:
+    ledger, running = await desk.session(desk.memory(), doubt_seconds=0.0, held=lambda: False)
+
+    with pytest.raises(SessionEnded) as ended:
+        await ledger.commit(desk.write(1))
+
+    assert ended.value.ending is Ending.LOST
+    assert "renewed" not in desk.outcomes
+    with pytest.raises(SessionEnded):
+        await running
+    successor = desk.memory("successor")
+    await desk.session(successor)
+    assert successor.known.count("company") == 1, "what was committed stands"
+
+
 async def test_a_renewal_that_finds_anothers_records_ends_the_session(desk: Desk) -> None:
     """Fenced and fenced back: between the two, somebody else was the owner and may know what we do not."""
     memory = desk.memory()

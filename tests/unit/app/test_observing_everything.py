@@ -42,13 +42,13 @@ def _change(kind: Kind, via: Via) -> Change:
 
 
 def _labels(registry: CollectorRegistry, metric: str) -> list[dict[str, str]]:
-    """The label sets of a metric's samples, without those of histogram buckets."""
+    """The label sets under which a metric has counted, without those of histogram buckets."""
     return [
         sample.labels
         for family in registry.collect()
         if family.name == f"{PREFIX}_{metric}"
         for sample in family.samples
-        if sample.name.endswith(("_total", "_count")) or family.type == "gauge"
+        if (sample.name.endswith(("_total", "_count")) and sample.value) or family.type == "gauge"
     ]
 
 

@@ -79,6 +79,14 @@ def test_a_refused_reply_topic_is_named_in_a_header(decoded: Decoded, names: Top
     assert (record.topic, dict(record.headers)["reply-to-refused"]) == ("copper.company.replies", b"elsewhere")
 
 
+def test_a_reply_names_the_work_of_the_bridge_and_not_the_callers_span(decoded: Decoded, names: TopicNames) -> None:
+    command = decoded(GET, ("traceparent", b"00-a-caller-01"), ("tracestate", b"vendor=7"))
+    assert not {"traceparent", "tracestate"} & dict(reply_record(command, DONE, names, 2).headers).keys()
+    traced = replace(command, reply=replace(command.reply, traceparent="00-a-ours-01"))
+    headers = dict(reply_record(traced, DONE, names, 2).headers)
+    assert (headers["traceparent"], "tracestate" in headers) == (b"00-a-ours-01", False)
+
+
 def test_a_foreign_topic_has_its_own_partitions(decoded: Decoded, names: TopicNames) -> None:
     foreign = ("reply-to", b"shop.copper-replies")
     assert reply_record(decoded(GET, foreign), DONE, names, 2).partition is None

@@ -68,6 +68,7 @@ class CopperInMemory:
         """What search does not show although it is there."""
         self.indexed_leads: dict[int, dict[str, Any]] = {}
         """What a search that includes converted leads shows of those that are gone by id."""
+        self.call_seconds = CALL_SECONDS
         self.signed_in = "ops"
         self.reference_data: dict[str, list[Named]] = defaultdict(list)
         self.calls: list[Made] = []
@@ -170,11 +171,11 @@ class CopperInMemory:
             if self.late is not None and method == "execute":
                 loop.call_later(self.late, honest)
             await self._end()
-        await asyncio.sleep(CALL_SECONDS / 2)
+        await asyncio.sleep(self.call_seconds / 2)
         answer = self.script[method].popleft()(honest) if self.script[method] else honest()
         if self.endings.due(f"a call that nobody has heard the answer of: {method}"):
             await self._end()
-        await asyncio.sleep(CALL_SECONDS / 2)
+        await asyncio.sleep(self.call_seconds / 2)
         return answer
 
     async def _end(self) -> None:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from bridge.policy.sessions import Ending, SessionEnded
-from bridge.shard.session import Flows, own
+from bridge.shard.parts import Flows
+from bridge.shard.session import own
 from tests.unit.shard.endings import Manner
 from tests.unit.shard.stage import Stage
 

@@ -36,15 +36,16 @@ from bridge.shard.executing import Executing, Served
 from bridge.shard.memory import Memory
 from bridge.shard.naming import Naming
 from bridge.shard.noticing import Noticing
+from bridge.shard.parts import Flow, Flows, Inlet, Parts, Retention
 from bridge.shard.polling import Polled, Polling, Scanned
 from bridge.shard.ports import Ledger
 from bridge.shard.publishing import Publishing
 from bridge.shard.scanning import Scanning
-from bridge.shard.session import Flow, Flows, Inlet, Parts, Retention
 from bridge.shard.settling import Settling
 from bridge.shard.snapshotting import Snapshotting, Taken
 from bridge.shard.sweeping import Sweeping, Swept
 from bridge.shard.turns import Turns
+from bridge.telemetry.traces import Server, Tracing
 from tests.unit.shard.copper import CopperInMemory
 from tests.unit.shard.endings import Endings, Pulse
 from tests.unit.shard.log import (
@@ -139,6 +140,7 @@ class Stage:
         self.fields: Mapping[str, FieldPolicy] = {}
         self.key_fields: Mapping[str, int] = {}
         self.dropped: Collection[ChangeClass] = ()
+        self.tracing = Tracing(Server("copper.example", 443))
         self.opened = 0
         self.ended: list[tuple[Ending, str, float]] = []
         """How each session ended, and when, loop time."""
@@ -176,15 +178,16 @@ class Stage:
             jitter=lambda: 0.0,
             naming=Naming(coppers, self.clock, lambda: 0.0),
             turns={ACCOUNT: Turns(at_once)},
+            tracing=self.tracing,
         )
 
         def answered(command: Command | Malformed, reply: Reply) -> None:
             self.answered.append((command, reply))
             self.pulse.beat()
 
-        concluding = Concluding(ledger, publishing, self.replies, OVERLAP, answered, self.buried.append)
+        concluding = Concluding(ledger, publishing, self.replies, OVERLAP, answered, self.buried.append, self.tracing)
         served = Served(coppers, PARTITIONS, ("copper.*.replies", "*.copper-replies"), lambda: keys)
-        return Executing(served, self.intake, attempting, concluding, self.unexpected.append)
+        return Executing(served, self.intake, attempting, concluding, self.unexpected.append, self.tracing)
 
     def polling(
         self,

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from bridge.policy.sessions import Ending, SessionEnded
+from bridge.shard.parts import Flows
 from bridge.shard.ports import Ledger
-from bridge.shard.session import Flows, own
+from bridge.shard.session import own
 from tests.unit.shard.endings import Endings, Manner
 from tests.unit.shard.stage import WAITS, Stage
 

@@ -8,6 +8,7 @@ from bridge.contract.records import Incoming, Position
 from bridge.contract.topics import TopicNames
 from bridge.policy.sessions import Ending, SessionEnded
 from bridge.shard.executing import Executing, Served
+from bridge.telemetry.traces import Server, Tracing
 
 NAMES = TopicNames()
 TOPIC = NAMES.commands("company")
@@ -22,7 +23,10 @@ def _executing() -> Executing:
     known = SimpleNamespace(cursor=lambda _key: None)
     publishing = SimpleNamespace(names=NAMES, shard=0, memory=SimpleNamespace(known=known))
     concluding = cast("Any", SimpleNamespace(publishing=publishing, refuse=_lost))
-    return Executing(Served({}, 1, ()), cast("Any", None), cast("Any", None), concluding, lambda _problem: None)
+    tracing = Tracing(Server("copper.example", 443))
+    return Executing(
+        Served({}, 1, ()), cast("Any", None), cast("Any", None), concluding, lambda _problem: None, tracing
+    )
 
 
 def _nonsense(offset: int) -> Incoming:

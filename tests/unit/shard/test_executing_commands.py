@@ -228,6 +228,19 @@ async def test_what_was_finished_before_a_restart_is_not_done_again(stage: Stage
     assert len(stage.copper.effects) == 3
 
 
+async def test_what_is_taken_in_and_not_answered_is_counted_by_account(stage: Stage) -> None:
+    executing = stage.executing(at_once=1)
+    for _ in range(3):
+        stage.send("get", record_id=7)
+    async with stage.at_work(executing):
+        await stage.until(lambda: stage.copper.calls)
+        assert executing.waiting() == {"acme": 3}
+        await stage.until(lambda: len(stage.answered) == 3)
+        await asyncio.sleep(1)
+        assert executing.waiting() == {}
+    assert len(stage.replied()) == 3
+
+
 async def test_backpressure_pauses_a_partition_and_nothing_is_lost(stage: Stage) -> None:
     many = flow.HOLD_ABOVE + 50
     stage.copper.keep("company", 7, name="Tideglass")

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -13,12 +14,17 @@ from bridge.contract.cursors import position_key
 from bridge.contract.records import Incoming, Outgoing
 from bridge.policy.sessions import FENCED_PAUSE_SECONDS, Ending, SessionEnded
 from bridge.shard.cursors import cursor_record
+from bridge.shard.opening import HANDOVER_SECONDS
+from bridge.shard.parts import Flow, Flows, Inlet, Parts
 from bridge.shard.ports import Changelog, Ledger, Membership, Sink
-from bridge.shard.session import STEADY_SECONDS, Flow, Flows, Inlet, Parts, own
+from bridge.shard.session import PULSE_SECONDS, STEADY_SECONDS, own
 from tests.unit.shard.log import COMMIT_SECONDS, LedgerInMemory
 from tests.unit.shard.stage import NAMES, SHARD, Stage
 
 DAY = 86400.0
+CALL_SECONDS = 1.5
+
+T = TypeVar("T")
 
 
 class Steps:
@@ -137,11 +143,11 @@ async def test_the_fakes_pass_as_the_ports_they_stand_for(stage: Stage) -> None:
     assert len(ports) + len(flow) == 6
 
 
-async def test_a_session_fences_first_reads_second_and_works_last(stage: Stage) -> None:
+async def test_a_session_looks_fences_reads_and_works_last(stage: Stage) -> None:
     steps = Steps(stage)
     await _owned(stage, steps.parts(stage.parts(_nothing)), lambda: stage.opened)
     assert steps.done == [
-        "still ours?", "fence", "still ours?", "bounds", "replay", "positions", "flows", "closed"
+        "still ours?", "bounds", "replay", "fence", "still ours?", "bounds", "replay", "positions", "flows", "closed"
     ]  # fmt: skip
     assert _how(stage) == [Ending.STOPPED]
 
@@ -152,7 +158,7 @@ async def test_a_shard_that_is_somebody_elses_is_left_alone(stage: Stage, answer
     stage.membership.answers.extend(answers)
     await own(steps.parts(stage.parts(_nothing)), asyncio.Event())
     assert (_how(stage), stage.opened) == ([Ending.LOST], 0)
-    assert ("fence" in steps.done, "bounds" in steps.done) == (fenced, False)
+    assert ("fence" in steps.done, steps.done.count("bounds")) == (fenced, int(fenced))
 
 
 async def test_positions_come_from_the_memory_and_the_gate_opens_after_the_replay(stage: Stage) -> None:
@@ -265,6 +271,88 @@ async def test_a_cancellation_ends_it_for_good_whatever_fails_meanwhile(stage: S
     owning.cancel()
     await asyncio.wait([owning], timeout=60)
     assert (owning.cancelled(), stage.opened) == (True, 1)
+    assert [(how, detail) for how, detail, _ in stage.ended] == [(Ending.STOPPED, "cut off")]
+
+
+# --------------------------------------------------------------------------------------------- a shard changes hands
+
+
+async def _taken_over(stage: Stage, folder: Path, *, told: bool) -> tuple[Stage, float]:
+    """A predecessor with a call under way and its successor, which begin to hold the shard at the same moment.
+
+    Gives the successor and the seconds until it was open. `told`: the predecessor knows, too, and drains.
+    """
+    stage.copper.keep("company", 7, name="Tideglass")
+    lost, stop = asyncio.Event(), asyncio.Event()
+    before = asyncio.create_task(own(stage.parts(_executing(stage)), lost))
+    await stage.until(lambda: stage.opened)
+    stage.copper.call_seconds = CALL_SECONDS if told else 2 * HANDOVER_SECONDS
+    stage.send("update", record_id=7, data={"name": "Tideglass Works"}, command_id="c-1")
+    await stage.until(lambda: stage.memory.known.journal("acme/c-1"))
+    if told:
+        lost.set()
+    after, began = Stage(folder, before=stage), asyncio.get_running_loop().time()
+    owning = asyncio.create_task(own(after.parts(_executing(after)), stop))
+    await after.until(lambda: after.opened)
+    took = asyncio.get_running_loop().time() - began
+    before.cancel()
+    await asyncio.wait([before])
+    await after.until(after.replied)
+    stop.set()
+    await owning
+    after.memory.close()
+    return after, took
+
+
+async def test_a_successor_leaves_its_predecessor_the_time_to_finish_its_calls(stage: Stage, tmp_path: Path) -> None:
+    after, took = await _taken_over(stage, tmp_path / "other", told=True)
+    assert CALL_SECONDS - 0.5 < took < CALL_SECONDS + 0.5
+    assert [how for how, _, _ in stage.ended] == [Ending.STOPPED]
+    assert [(reply.status, reply.value["attempts"]) for reply in after.replied()] == [("succeeded", 1)]
+    assert after.answered == [], "what was answered before is not answered again"
+
+
+async def test_a_successor_waits_for_nobody_for_long(stage: Stage, tmp_path: Path) -> None:
+    _, took = await _taken_over(stage, tmp_path / "other", told=False)
+    assert took == pytest.approx(HANDOVER_SECONDS, abs=0.5)
+
+
+async def test_nobody_is_waited_for_when_no_call_is_under_way(stage: Stage) -> None:
+    stage.send("get", record_id=7, command_id="c-1")
+    began = asyncio.get_running_loop().time()
+    await _owned(stage, stage.parts(_executing(stage)), stage.replied)
+    replied = asyncio.get_running_loop().time()
+    await _owned(stage, stage.parts(_nothing), lambda: stage.opened == 2)
+    assert asyncio.get_running_loop().time() - replied < 0.5, replied - began
+
+
+async def test_a_session_at_work_moves_even_if_it_has_nothing_to_do_and_one_that_is_stuck_does_not(
+    stage: Stage,
+) -> None:
+    told: list[tuple[float, str]] = []
+    stuck = asyncio.Event()
+
+    class Sticking(LedgerInMemory):
+        async def commit(self, write: Callable[[Any], T]) -> T:
+            if stuck.is_set():
+                await asyncio.Event().wait()
+            return await super().commit(write)
+
+    parts, loop = stage.parts(_nothing), asyncio.get_running_loop()
+    parts = replace(
+        parts,
+        ledger=lambda _intact: Sticking(stage.log, stage.memory, stage.endings),
+        moved=lambda doing: told.append((loop.time(), doing)),
+    )
+    owning = asyncio.create_task(own(parts, asyncio.Event()))
+    await asyncio.sleep(10 * PULSE_SECONDS)
+    assert told[0][1] == "waiting for the group"
+    assert [doing for _, doing in told].count("at work") == 10
+    stuck.set()
+    await asyncio.sleep(10 * PULSE_SECONDS)
+    assert loop.time() - told[-1][0] > 8 * PULSE_SECONDS
+    owning.cancel()
+    await asyncio.wait([owning])
 
 
 # ---------------------------------------------------------------------------------------- a memory that is no use
@@ -327,7 +415,7 @@ async def test_a_memory_that_may_have_missed_a_tombstone_is_thrown_away(
     await _owned(stage, stage.parts(_nothing), lambda: stage.opened)
     await asyncio.sleep(days * DAY)
     await _owned(stage, stage.parts(_nothing), lambda: stage.opened == 2)
-    assert (stage.changelog.replayed[1] == {}) is rebuilt
+    assert (stage.changelog.replayed[1:] == [{}]) is rebuilt
 
 
 async def test_what_the_topics_have_dropped_is_dropped_from_the_memory_too(stage: Stage) -> None:

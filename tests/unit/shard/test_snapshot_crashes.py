@@ -15,7 +15,7 @@ import pytest
 from bridge.contract.control import Asked
 from bridge.contract.events import state_key
 from bridge.shard.cursors import read_scan, read_snapshot
-from bridge.shard.session import Flows
+from bridge.shard.parts import Flows
 from tests.unit.shard.endings import Endings, Manner
 from tests.unit.shard.lives import ended_everywhere, live
 from tests.unit.shard.stage import ACCOUNT, OVERLAP, Stage

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge.contract.control import Asked
-from bridge.shard.session import Flows
+from bridge.shard.parts import Flows
 from bridge.shard.sweep_state import read_sweeps
 from tests.unit.shard.endings import Endings, Manner
 from tests.unit.shard.lives import ended_everywhere, live

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +84,22 @@ def test_a_line_is_for_machines_or_for_people(form: str, is_json: bool, capsys: 
         assert {**line, "ts": ""} == {"event": "bridge.ready", "level": "info", "shards": [0, 2], "ts": ""}
     else:
         assert "bridge.ready" in told
+
+
+def test_what_a_library_logs_is_told_without_its_words(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "json")
+    library = logging.getLogger("some.library")
+    library.info("connected to %s", "ops@acme.example")
+    library.warning("no answer from %s", "ops@acme.example")
+    library.error("cannot find ops@acme.example", exc_info=LookupError("ops@acme.example"))
+    logging.getLogger("aiokafka.conn").error("a retry")
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line["level"], line["logger"], line.get("error")) for line in told] == [
+        ("library.told", "warning", "some.library", None),
+        ("library.told", "error", "some.library", "LookupError"),
+    ]
+    assert all(line["where"].startswith("test_logs:") for line in told)
+    assert "ops@" not in str(told)
 
 
 def test_lines_below_the_level_are_not_told(capsys: pytest.CaptureFixture[str]) -> None:

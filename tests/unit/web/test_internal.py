@@ -3,19 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession
 from prometheus_client import CollectorRegistry, Counter
 
+from bridge.policy.health import Verdict
 from bridge.web.internal import internal
 from bridge.web.ports import listening
 
+GOOD = Verdict(good=True, told=("works on 2 shards",))
+BAD = Verdict(good=False, told=("Kafka has not answered for 12 s", "shard 1 is not open: fencing"))
+
 
 async def _get(
-    path: str, *, ready: bool = True, status: Mapping[str, Any] | None = None, history: Mapping[str, Any] | None = None
+    path: str,
+    *,
+    alive: Verdict = GOOD,
+    ready: Verdict = GOOD,
+    status: Mapping[str, Any] | None = None,
+    history: Mapping[str, Any] | None = None,
 ) -> tuple[int, str, str]:
     registry = CollectorRegistry()
     Counter("some_events", "Some", ["entity"], registry=registry).labels("company").inc(3)
-    app = internal(registry, ready=lambda: ready, status=lambda: status or {}, history=lambda: history or {})
+    shown, past = status or {}, history or {}
+    app = internal(registry, alive=lambda: alive, ready=lambda: ready, status=lambda: shown, history=lambda: past)
     async with (
         listening(app, "127.0.0.1", 0) as port,
         ClientSession(f"http://127.0.0.1:{port}") as session,
@@ -24,13 +35,19 @@ async def _get(
         return answer.status, await answer.text(), answer.content_type
 
 
-async def test_a_process_lives_while_its_loop_turns_ready_or_not() -> None:
-    assert await _get("/livez", ready=False) == (200, "ok\n", "text/plain")
+WELL = (200, "works on 2 shards\n", "text/plain")
+ILL = (503, "Kafka has not answered for 12 s\nshard 1 is not open: fencing\n", "text/plain")
+
+
+@pytest.mark.parametrize("probe", ["/livez", "/startupz"])
+async def test_a_process_lives_and_starts_as_long_as_it_moves_ready_or_not(probe: str) -> None:
+    assert await _get(probe, ready=BAD) == WELL
+    assert await _get(probe, alive=BAD) == ILL
 
 
 async def test_ready_is_what_the_bridge_says() -> None:
-    assert await _get("/readyz") == (200, "ready\n", "text/plain")
-    assert await _get("/readyz", ready=False) == (503, "not ready\n", "text/plain")
+    assert await _get("/readyz", alive=BAD) == WELL
+    assert await _get("/readyz", ready=BAD) == ILL
 
 
 async def test_the_status_is_json() -> None:

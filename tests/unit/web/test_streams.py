@@ -14,6 +14,7 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 from prometheus_client import CollectorRegistry
 
+from bridge.policy.health import Verdict
 from bridge.web.internal import internal
 from bridge.web.page.serving import EVERY_SECONDS, MOST_STREAMS, QUIET_SECONDS, STALLED_SECONDS
 from bridge.web.ports import listening
@@ -37,9 +38,18 @@ def shown() -> Shown:
     return Shown()
 
 
+GOOD = Verdict(good=True, told=("works",))
+
+
 @asynccontextmanager
 async def serving(shown: Shown) -> AsyncGenerator[int]:
-    app = internal(CollectorRegistry(), ready=lambda: True, status=lambda: shown.status, history=lambda: shown.history)
+    app = internal(
+        CollectorRegistry(),
+        alive=lambda: GOOD,
+        ready=lambda: GOOD,
+        status=lambda: shown.status,
+        history=lambda: shown.history,
+    )
     async with listening(app, "127.0.0.1", 0) as port:
         yield port
 

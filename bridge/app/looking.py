@@ -1,0 +1,81 @@
+"""Looking: what nobody tells and has to be looked at now and then, for metrics and for the probes.
+
+Whether Kafka answers and how far the inputs have been worked off; budgets, commands that wait, the delay of the event
+loop. Nothing of it is on the way of a command or an event. One task of the process, started by `app.running`.
+"""
+
+import asyncio
+from collections import Counter, deque
+
+from bridge.app.world import World, enabled
+from bridge.contract.sharding import shard_of
+from bridge.telemetry import logs
+from bridge.telemetry.metrics import Metrics
+
+LOOK_SECONDS = 3.0
+TICK_SECONDS = 0.25
+LAG_SECONDS = 30.0
+"""The worst delay of so long is shown: longer than Prometheus takes to come again."""
+
+
+async def looking(world: World, changed: asyncio.Event) -> None:
+    """Look until cancelled; `changed` is set when Kafka goes out of reach or comes back."""
+    reached = True
+    metrics, lags = world.observing.metrics, deque[float](maxlen=round(LAG_SECONDS / TICK_SECONDS))
+    for entity in enabled(world.settings):
+        every = world.settings.events.of(entity).poll_every or world.settings.events.poll_every
+        metrics.scan_interval.labels(entity).set(every.total_seconds())
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_feel(lags))
+        while True:
+            await _ask(world, metrics)
+            world.health.moved("looking", "asking Kafka")
+            if world.health.reached is not reached:
+                reached = world.health.reached
+                _tell(reached=reached)
+                changed.set()
+            metrics.loop_lag.set(max(lags, default=0.0))
+            _count(world, metrics)
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _feel(lags: deque[float]) -> None:
+    """How late a timer comes: as late as everything else in this process."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + TICK_SECONDS
+        await asyncio.sleep(TICK_SECONDS)
+        lags.append(max(0.0, loop.time() - due))
+
+
+async def _ask(world: World, metrics: Metrics) -> None:
+    """Where the inputs end; whoever tells that has been reached."""
+    positions = world.intake.positions()
+    ends = await world.watermarks.highest(world.inputs, positions.keys() or [0])
+    world.health.asked(answered=ends is not None)
+    lag = Counter[str]()
+    for (topic, shard), end in (ends or {}).items():
+        lag[topic] += max(0, end - positions[shard].get(topic, 0)) if shard in positions else 0
+    for topic, count in lag.items():
+        metrics.input_lag.labels(topic).set(count)
+
+
+def _tell(*, reached: bool) -> None:
+    if reached:
+        logs.info(logs.Event.KAFKA_BACK)
+    else:
+        logs.warning(logs.Event.KAFKA_SILENT)
+
+
+def _count(world: World, metrics: Metrics) -> None:
+    """The accounts that are served here; others are another process's to show."""
+    waiting = Counter[str]()
+    for each in world.waiting.values():
+        waiting += each()
+    metrics.budget_used.clear()
+    metrics.commands_waiting.clear()
+    for name, account in world.accounts.items():
+        if shard_of(name, world.settings.topics.partitions) in world.membership.owned:
+            metrics.commands_waiting.labels(name).set(waiting[name])
+            for lane, calls in account.used().items():
+                metrics.budget_used.labels(name, lane).set(calls)
