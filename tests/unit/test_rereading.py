@@ -105,8 +105,8 @@ def test_files_are_looked_at_once_a_second_and_read_only_when_they_have_changed(
 @pytest.mark.parametrize(
     ("broken", "what"),
     [
-        ("", "ASCII text and not empty"),
-        ("  ", "ASCII text and not empty"),
+        ("", "be printable ASCII text and not empty"),
+        ("  ", "be printable ASCII text and not empty"),
         ("two\nlines", "be printable ASCII text"),
         ("schlüssel", "be printable ASCII text"),
     ],

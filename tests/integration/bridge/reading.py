@@ -13,6 +13,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from bridge.contract.catalogue import topics_root
+from bridge.kafka.connection import let_go
 
 PATIENCE_S = 90.0
 """A fact that has not come by then will not."""
@@ -127,7 +128,7 @@ async def following(servers: str, topics: Iterable[str], partitions: int, log: L
     finally:
         reading.cancel()
         await asyncio.wait([reading])
-        await consumer.stop()
+        await let_go(consumer)
 
 
 def schema(name: str) -> Any:
