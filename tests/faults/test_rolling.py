@@ -47,8 +47,7 @@ async def _restart(run: Run, number: int) -> None:
 
 
 @pytest.mark.figures
-@pytest.mark.nightly
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(400)
 async def test_a_rolling_restart_loses_and_doubles_nothing_and_stops_no_shard_for_long(
     bootstrap_servers: str, tmp_path: Path
 ) -> None:
