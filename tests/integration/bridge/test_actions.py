@@ -159,7 +159,7 @@ async def test_an_action_is_answered_by_one_valid_reply(played: Played, name: st
     command = reply.value["command"]
     assert (command["id"], command["entity"], command["action"]) == (asked, entity, action)
     assert (command["account"], command["topic"]) == (account, played.stage.names.commands(entity))
-    assert reply.value["attempts"] == 1
+    assert reply.value["attempts"] >= 1  # a busy machine may take longer than Copper's two seconds; one effect it is
     assert reply.value["timing"]["copper_ms"] >= 0
     assert len(played.stage.log.of(reply.topic, lambda each: each.text("ce_causationid") == asked)) == 1
 
