@@ -168,6 +168,8 @@ def test_nothing_was_lost_or_doubled_through_all_of_it() -> None:
 
 def test_it_uninstalls_and_leaves_nothing_but_the_test_pod() -> None:
     helm("uninstall", RELEASE, *WAIT)
+    bridges = f"--selector=app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=bridge"
+    kubectl("wait", "--for=delete", "pod", bridges, "--timeout=120s")
     kinds = "statefulsets,pods,services,configmaps,secrets,poddisruptionbudgets,networkpolicies,serviceaccounts"
     left = [each["metadata"]["name"] for each in found(kinds, f"app.kubernetes.io/instance={RELEASE}")]
     assert {*left} <= {f"{NAME}-test"}
