@@ -68,14 +68,13 @@ async def run(settings: Settings, load: Callable[[], Settings] | None = None) ->
         logs.Event.STARTING, version=bridge.__version__, instance=settings.instance, accounts=len(settings.accounts)
     )
     try:
-        async with serving(settings, stop, load):
-            await stop.wait()
-            logs.info(logs.Event.STOPPING, grace_s=settings.shutdown_grace.total_seconds())
+        with contextlib.suppress(StoppedEarly):
+            async with serving(settings, stop, load):
+                await stop.wait()
+                logs.info(logs.Event.STOPPING, grace_s=settings.shutdown_grace.total_seconds())
     except TimeoutError:
         logs.warning(logs.Event.STOPPED, clean=False)
         return 1
-    except StoppedEarly:
-        logs.info(logs.Event.STOPPED, clean=True)
     else:
         logs.info(logs.Event.STOPPED, clean=True)
     finally:

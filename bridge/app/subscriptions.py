@@ -16,9 +16,8 @@ from bridge.policy.budget import WINDOW_SECONDS
 from bridge.policy.sightings import Trouble
 from bridge.policy.subscribing import Plan, Subscription, plan
 from bridge.settings import Settings
+from bridge.settings.groups import COPPERS_LIMIT
 
-COPPERS_LIMIT = 180
-"""Calls in any minute, everybody's together."""
 FEWEST = 2
 """A budget needs as many."""
 

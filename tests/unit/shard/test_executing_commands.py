@@ -7,42 +7,22 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.contract.commands import Command, decode, encode
+from bridge.contract.commands import encode
 from bridge.contract.cursors import position_key
 from bridge.contract.failures import Code
 from bridge.contract.headers import FORWARDED
-from bridge.contract.records import LARGEST_RECORD, Position
+from bridge.contract.records import LARGEST_RECORD
 from bridge.contract.sharding import shard_of
 from bridge.policy.permissions import Permissions
-from bridge.policy.settling import Look
 from bridge.policy.sightings import Trouble, Why
 from bridge.shard import executing as flow
-from bridge.shard.journal import attempt_record
 from bridge.shard.ports import Copper, Intake, Ledger, Replies
+from tests.unit.shard.commanding import TOPIC, answers, journaled, loop_time
 from tests.unit.shard.copper import CALL_SECONDS, GONE, IN_DOUBT, after, instead, raising
 from tests.unit.shard.log import COMMIT_SECONDS, RepliesInMemory
-from tests.unit.shard.stage import ACCOUNT, EPOCH, NAMES, SHARD, WAITS, Stage
+from tests.unit.shard.stage import EPOCH, NAMES, SHARD, Stage
 
-TOPIC = NAMES.commands("company")
 RATE_LIMITED = Trouble(Why.RATE_LIMITED, "Too many requests", 429)
-
-
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def _answers(stage: Stage, *commands: dict[str, Any], count: int | None = None) -> list[Any]:
-    """Send commands to a shard at work; their replies, in the order of the log."""
-    async with stage.at_work(stage.executing()):
-        for command in commands:
-            stage.send(**command)
-        await stage.until(lambda: len(stage.replied()) == (len(commands) if count is None else count))
-    assert stage.unexpected == []
-    return stage.replied()
-
-
-def _journaled(stage: Stage, command_id: str) -> list[str | None]:
-    return [state for name, state in stage.journal() if name == command_id]
 
 
 async def test_the_fakes_pass_as_the_ports_they_stand_for(stage: Stage) -> None:
@@ -54,7 +34,7 @@ async def test_the_fakes_pass_as_the_ports_they_stand_for(stage: Stage) -> None:
 
 
 async def test_a_create_is_answered_with_the_record_and_its_event_in_one_transaction(stage: Stage) -> None:
-    (reply,) = await _answers(stage, {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"})
+    (reply,) = await answers(stage, {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"})
     assert reply.status == "succeeded"
     assert reply.value["record"]["name"] == "Tideglass"
     assert reply.value["attempts"] == 1
@@ -83,14 +63,14 @@ async def test_an_attempt_is_in_the_journal_before_the_call_and_the_result_after
 @pytest.mark.parametrize("command_id", [None, "r-1"])
 async def test_a_read_is_never_attempted_in_the_journal(stage: Stage, command_id: str | None) -> None:
     stage.copper.keep("company", 7, name="Tideglass")
-    (reply,) = await _answers(stage, {"action": "get", "record_id": 7, "command_id": command_id})
+    (reply,) = await answers(stage, {"action": "get", "record_id": 7, "command_id": command_id})
     assert reply.value["record"]["name"] == "Tideglass"
     assert stage.journal() == ([] if command_id is None else [("r-1", "done")])
     assert stage.events() == []
 
 
 async def test_an_update_publishes_what_differs_from_what_was_known(stage: Stage) -> None:
-    await _answers(stage, {"action": "create", "data": {"name": "Tideglass"}})
+    await answers(stage, {"action": "create", "data": {"name": "Tideglass"}})
     async with stage.at_work(stage.executing()):
         await asyncio.sleep(60)
         stage.send("update", record_id=1001, data={"name": "Tideglass Ltd"})
@@ -105,7 +85,7 @@ async def test_an_update_publishes_what_differs_from_what_was_known(stage: Stage
 
 async def test_a_delete_publishes_the_record_as_last_seen_even_if_it_was_never_seen(stage: Stage) -> None:
     stage.copper.keep("company", 7, name="never seen")
-    replies = await _answers(
+    replies = await answers(
         stage, {"action": "create", "data": {"name": "Tideglass"}}, {"action": "delete", "record_id": 7}
     )
     async with stage.at_work(stage.executing()):
@@ -119,7 +99,7 @@ async def test_a_delete_publishes_the_record_as_last_seen_even_if_it_was_never_s
 
 
 async def test_deleting_what_is_gone_succeeds_already_and_invents_no_event(stage: Stage) -> None:
-    (reply,) = await _answers(stage, {"action": "delete", "record_id": 7})
+    (reply,) = await answers(stage, {"action": "delete", "record_id": 7})
     assert (reply.status, reply.value["already"]) == ("succeeded", True)
     assert stage.events("deleted") == []
 
@@ -145,7 +125,7 @@ async def test_a_convert_publishes_the_lead_as_deleted_and_what_it_became_as_cre
 async def test_what_a_caller_expects_is_compared_before_the_call(stage: Stage) -> None:
     stage.copper.keep("company", 7, name="Tideglass")
     asked = {"action": "update", "record_id": 7, "data": {"name": "New"}}
-    replies = await _answers(
+    replies = await answers(
         stage, {**asked, "expect": {"name": "Other"}}, {**asked, "expect": {"name": "Tideglass"}},
         {**asked, "record_id": 8, "expect": {"name": "Tideglass"}},
     )  # fmt: skip
@@ -168,15 +148,15 @@ async def test_commands_on_one_record_run_in_the_order_of_their_offsets(stage: S
         for number in range(4)
         for record_id in (7, 8)
     ]
-    began = _loop_time()
-    await _answers(stage, *commands)
+    began = loop_time()
+    await answers(stage, *commands)
     calls = stage.copper.made("execute")
     for record_id in (7, 8):
         mine = [call for call in calls if call.about.record_id == record_id]
         assert [call.about.data["name"] for call in mine] == [f"version {number}" for number in range(4)]
         for one, next_ in pairwise(mine):
             assert next_.at >= one.at + CALL_SECONDS
-    assert _loop_time() - began < 5 * (CALL_SECONDS + 3 * COMMIT_SECONDS)
+    assert loop_time() - began < 5 * (CALL_SECONDS + 3 * COMMIT_SECONDS)
 
 
 async def test_upserts_of_one_address_run_one_after_the_other_whatever_its_case(stage: Stage) -> None:
@@ -258,12 +238,12 @@ async def test_backpressure_pauses_a_partition_and_nothing_is_lost(stage: Stage)
 
 async def test_the_same_id_gets_the_stored_answer_and_no_second_effect(stage: Stage) -> None:
     asked = {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"}
-    first, second = await _answers(stage, asked, asked)
+    first, second = await answers(stage, asked, asked)
     assert (first.value["duplicate"], second.value["duplicate"]) == (False, True)
     assert {**second.value, "duplicate": False, "command": None} == {**first.value, "command": None}
     assert (first.offset, second.offset) == (0, 1)
     assert len(stage.copper.effects) == 1
-    assert _journaled(stage, "c-1") == ["attempt", "done"]
+    assert journaled(stage, "c-1") == ["attempt", "done"]
 
 
 @pytest.mark.parametrize(
@@ -277,16 +257,16 @@ async def test_the_same_id_for_something_else_is_refused(
     stage: Stage, one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     stage.copper.keep("company", 7, name="Tideglass")
-    replies = await _answers(stage, {**one, "command_id": "c-1"}, {**other, "command_id": "c-1"})
+    replies = await answers(stage, {**one, "command_id": "c-1"}, {**other, "command_id": "c-1"})
     assert sorted((reply.status, reply.code) for reply in replies) == [("failed", "id-reused"), ("succeeded", None)]
     assert len(stage.copper.effects) == 1
-    assert _journaled(stage, "c-1") == ["attempt", "done"]
+    assert journaled(stage, "c-1") == ["attempt", "done"]
 
 
 async def test_a_failure_is_remembered_as_well(stage: Stage) -> None:
     stage.copper.script["execute"].append(instead(Trouble(Why.INVALID, "name is odd", 422)))
     asked = {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"}
-    first, second = await _answers(stage, asked, asked)
+    first, second = await answers(stage, asked, asked)
     assert (first.code, second.code, second.value["duplicate"]) == ("invalid", "invalid", True)
     assert stage.copper.effects == []
 
@@ -296,23 +276,23 @@ async def test_a_failure_is_remembered_as_well(stage: Stage) -> None:
 
 async def test_a_command_whose_deadline_passes_in_the_queue_expires_and_nothing_is_done(stage: Stage) -> None:
     stage.copper.admitting.append(100.0)
-    (reply,) = await _answers(
+    (reply,) = await answers(
         stage, {"action": "create", "data": {"name": "Tideglass"}, "deadline": EPOCH + 30.0, "command_id": "c-1"}
     )
     assert (reply.status, reply.code) == ("expired", "would-expire")
     assert reply.at == pytest.approx(EPOCH + 30.0, abs=1)
-    assert (stage.called("execute"), stage.copper.effects, _journaled(stage, "c-1")) == ([], [], ["done"])
+    assert (stage.called("execute"), stage.copper.effects, journaled(stage, "c-1")) == ([], [], ["done"])
 
 
 async def test_a_deadline_that_passed_before_the_command_was_read_expires_it(stage: Stage) -> None:
-    (reply,) = await _answers(stage, {"action": "get", "record_id": 7, "deadline": EPOCH - 1.0})
+    (reply,) = await answers(stage, {"action": "get", "record_id": 7, "deadline": EPOCH - 1.0})
     assert (reply.status, stage.called("execute")) == ("expired", [])
 
 
 @pytest.mark.parametrize("why", [Why.UNAUTHORIZED, Why.RATE_LIMITED, Why.NOT_SENT])
 async def test_trouble_of_the_world_waits_until_the_deadline_and_no_longer(stage: Stage, why: Why) -> None:
     stage.copper.script["execute"].extend([instead(Trouble(why, "no"))] * 100)
-    (reply,) = await _answers(
+    (reply,) = await answers(
         stage, {"action": "create", "data": {"name": "Tideglass"}, "deadline": EPOCH + 300.0, "command_id": "c-1"}
     )
     assert (reply.status, stage.copper.effects) == ("expired", [])
@@ -326,9 +306,9 @@ async def test_trouble_of_the_world_waits_until_the_deadline_and_no_longer(stage
 @pytest.mark.parametrize("why", [Why.UNAUTHORIZED, Why.RATE_LIMITED, Why.NOT_SENT])
 async def test_an_attempt_that_did_nothing_is_taken_back_before_it_is_made_again(stage: Stage, why: Why) -> None:
     stage.copper.script["execute"].extend([instead(Trouble(why, "no"))] * 2)
-    (reply,) = await _answers(stage, {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"})
+    (reply,) = await answers(stage, {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"})
     assert (reply.status, reply.value["attempts"]) == ("succeeded", 3)
-    assert _journaled(stage, "c-1") == ["attempt", None, "attempt", None, "attempt", "done"]
+    assert journaled(stage, "c-1") == ["attempt", None, "attempt", None, "attempt", "done"]
     first, second, third = (call.at for call in stage.copper.made("execute"))
     assert second - first == pytest.approx(CALL_SECONDS + 0.5 + 2 * COMMIT_SECONDS)
     assert third - second == pytest.approx(CALL_SECONDS + 1.0 + 2 * COMMIT_SECONDS)
@@ -346,240 +326,22 @@ async def test_an_attempt_that_did_nothing_is_taken_back_before_it_is_made_again
 )
 async def test_a_refusal_is_told_and_not_tried_again(stage: Stage, trouble: Trouble, code: Code) -> None:
     stage.copper.script["execute"].append(instead(trouble))
-    (reply,) = await _answers(stage, {"action": "update", "record_id": 7, "data": {"name": "A"}})
+    (reply,) = await answers(stage, {"action": "update", "record_id": 7, "data": {"name": "A"}})
     assert (reply.status, reply.code, reply.value["attempts"]) == ("failed", code, 1)
     assert stage.events() == []
 
 
 async def test_a_read_that_copper_never_answers_properly_is_given_up(stage: Stage) -> None:
     stage.copper.script["execute"].extend([instead(IN_DOUBT)] * 50)
-    (reply,) = await _answers(stage, {"action": "get", "record_id": 7})
+    (reply,) = await answers(stage, {"action": "get", "record_id": 7})
     assert (reply.status, reply.code, reply.value["attempts"]) == ("failed", "unavailable", 10)
 
 
 async def test_a_call_held_up_after_its_journal_entry_is_not_made_then_but_later(stage: Stage) -> None:
     stage.copper.script["execute"].append(instead(Trouble(Why.EXPIRED, "held up")))
-    (reply,) = await _answers(stage, {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"})
+    (reply,) = await answers(stage, {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"})
     assert (reply.status, len(stage.copper.effects)) == ("succeeded", 1)
-    assert _journaled(stage, "c-1") == ["attempt", None, "attempt", "done"]
-
-
-# ---------------------------------------------------------------------------------------------------------- doubt
-
-
-async def test_a_doubtful_update_that_was_applied_succeeds_without_a_second_call(stage: Stage) -> None:
-    stage.copper.keep("company", 7, name="Tideglass")
-    stage.copper.script["execute"].append(after(IN_DOUBT))
-    (reply,) = await _answers(stage, {"action": "update", "record_id": 7, "data": {"name": "New"}})
-    assert (reply.status, reply.value["record"]["name"], reply.value["attempts"]) == ("succeeded", "New", 1)
-    (called,), (looked,) = stage.copper.made("execute"), stage.copper.made("get")
-    assert looked.at - called.at == pytest.approx(2.0 + WAITS.timeout + WAITS.lateness)
-    assert len(stage.copper.effects) == 1
-
-
-async def test_a_doubtful_update_that_was_not_applied_is_sent_again(stage: Stage) -> None:
-    replies = await _answers(stage, {"action": "create", "data": {"name": "Tideglass"}})
-    assert replies
-    stage.copper.script["execute"].append(instead(IN_DOUBT))
-    async with stage.at_work(stage.executing()):
-        stage.send("update", record_id=1001, data={"name": "New"}, command_id="u-1")
-        await stage.until(lambda: len(stage.replied()) == 2)
-    reply = stage.replied()[1]
-    assert (reply.status, reply.value["attempts"]) == ("succeeded", 2)
-    assert [effect for effect, *_ in stage.copper.effects] == ["create", "update"]
-    assert len(stage.events("updated")) == 1
-
-
-async def test_a_doubtful_update_of_what_somebody_else_has_changed_since_is_unknown(stage: Stage) -> None:
-    await _answers(stage, {"action": "create", "data": {"name": "Tideglass"}})
-    stage.copper.script["execute"].append(instead(IN_DOUBT))
-    async with stage.at_work(stage.executing()):
-        stage.send("update", record_id=1001, data={"name": "New"})
-        await stage.until(lambda: len(stage.called("execute")) == 2)
-        await asyncio.sleep(10)
-        stage.copper.keep("company", 1001, name="Somebody else's")
-        await stage.until(lambda: len(stage.replied()) == 2)
-    assert (stage.replied()[1].status, stage.replied()[1].value["attempts"]) == ("unknown", 1)
-
-
-async def test_a_doubtful_delete_is_settled_by_looking(stage: Stage) -> None:
-    stage.copper.keep("company", 7, name="Tideglass")
-    stage.copper.keep("company", 8, name="Bluewater")
-    stage.copper.script["execute"].extend([after(IN_DOUBT), instead(IN_DOUBT)])
-    replies = await _answers(stage, {"action": "delete", "record_id": 7}, {"action": "delete", "record_id": 8})
-    by_offset = sorted(replies, key=lambda reply: reply.offset)
-    assert [(reply.status, reply.value["attempts"]) for reply in by_offset] == [("succeeded", 1), ("succeeded", 2)]
-    assert stage.copper.records == {}
-
-
-@pytest.mark.parametrize("answer", [after(IN_DOUBT), instead(IN_DOUBT), after(Trouble(Why.UNREADABLE, "HTML", 200))])
-async def test_a_doubtful_create_has_one_effect_and_its_repetition_waits_for_its_answer(
-    stage: Stage, answer: Any
-) -> None:
-    stage.copper.script["execute"].append(answer)
-    asked = {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"}
-    first, second = await _answers(stage, asked, asked)
-    assert (first.status, second.status, second.value["duplicate"]) == ("succeeded", "succeeded", True)
-    assert first.value["record"]["id"] == second.value["record"]["id"] == 1001
-    assert stage.copper.effects == [("create", "company", 1001)]
-    assert first.at - EPOCH >= WAITS.before(Look.CREATED)
-
-
-async def test_creates_of_the_same_content_are_told_apart_even_when_in_doubt(stage: Stage) -> None:
-    stage.copper.script["execute"].extend([after(IN_DOUBT), instead(IN_DOUBT), after(IN_DOUBT)])
-    asked = {"action": "create", "data": {"name": "Tideglass"}}
-    replies = await _answers(stage, asked, asked)
-    assert [reply.value["record"]["id"] for reply in replies] == [1001, 1002]
-    assert len(stage.copper.effects) == 2
-
-
-async def test_a_lead_with_a_key_field_is_created_by_an_upsert_on_its_key(stage: Stage) -> None:
-    stage.key_fields = {"lead": 501}
-    stage.copper.script["execute"].append(after(IN_DOUBT))
-    async with stage.at_work(stage.executing()):
-        stage.send("create", entity="lead", data={"name": "Ivo"})
-        await stage.until(lambda: stage.replied("lead"))
-    (sent,) = stage.called("execute")
-    assert (sent.action, sent.match["field"], sent.data["custom_fields"]) == ("upsert", "custom", [sent.match["value"]])
-    assert (stage.replied("lead")[0].status, len(stage.copper.records)) == ("succeeded", 1)
-
-
-async def test_a_twin_that_a_repeated_create_is_refused_for_is_its_own_when_it_is_as_asked(stage: Stage) -> None:
-    data = {"name": "Mara", "emails": [{"email": "mara@b.example"}]}
-    stage.copper.script["execute"].append(instead(IN_DOUBT))
-
-    def landed_late(honest: Any) -> Any:
-        """The first request lands now, longer after its time-out than any should."""
-        honest()
-        return honest()
-
-    stage.copper.script["execute"].append(landed_late)
-    async with stage.at_work(stage.executing()):
-        stage.send("create", entity="person", data=data)
-        await stage.until(lambda: stage.replied("person"))
-    assert (stage.replied("person")[0].status, len(stage.copper.effects)) == ("succeeded", 1)
-
-
-async def test_a_create_that_cannot_be_settled_is_unknown_and_says_which_records_to_look_at(stage: Stage) -> None:
-    stage.copper.script["execute"].append(after(IN_DOUBT))
-    async with stage.at_work(stage.executing()):
-        stage.send("create", data={"name": "Tideglass"})
-        await stage.until(lambda: stage.copper.effects)
-        stage.copper.keep("company", 77, name="Tideglass")
-        await stage.until(stage.replied)
-    (reply,) = stage.replied()
-    assert reply.status == "unknown"
-    assert "1001" in reply.value["error"]["detail"]
-    assert "77" in reply.value["error"]["detail"]
-
-
-async def test_a_look_that_copper_refuses_leaves_the_call_undecided(stage: Stage) -> None:
-    stage.key_fields = {"task": 501}
-    stage.copper.script["execute"].append(after(IN_DOUBT))
-    stage.copper.script["find"].append(instead(Trouble(Why.INVALID, "Custom field is not filterable", 422)))
-    async with stage.at_work(stage.executing()):
-        stage.send("create", entity="task", data={"name": "Call Mara"})
-        await stage.until(lambda: stage.replied("task"))
-    assert (stage.replied("task")[0].status, len(stage.copper.effects)) == ("unknown", 1)
-
-
-async def test_an_activity_in_doubt_is_looked_for_under_its_parent(stage: Stage) -> None:
-    stage.copper.script["execute"].append(after(IN_DOUBT))
-    data = {"type": {"category": "user", "id": 0}, "parent": {"type": "company", "id": 7}, "details": "Called"}
-    async with stage.at_work(stage.executing()):
-        stage.send("create", entity="activity", data=data)
-        await stage.until(lambda: stage.replied("activity"))
-    assert stage.called("activities") == [data["parent"]]
-    assert (stage.replied("activity")[0].status, len(stage.copper.effects)) == ("succeeded", 1)
-
-
-async def test_a_doubtful_upsert_waits_for_the_search_index_too(stage: Stage) -> None:
-    stage.copper.script["execute"].append(after(IN_DOUBT))
-    match = {"field": "email", "value": "a@b.example"}
-    async with stage.at_work(stage.executing()):
-        stage.send("upsert", entity="lead", data={"name": "A"}, match=match)
-        await stage.until(lambda: stage.replied("lead"))
-    called, looked = stage.copper.made("execute")[0], stage.copper.made("find")[0]
-    assert looked.at - called.at == pytest.approx(2.0 + WAITS.timeout + WAITS.lateness + WAITS.index_lag)
-    assert stage.replied("lead")[0].status == "succeeded"
-
-
-async def test_a_doubtful_convert_of_a_lead_that_is_gone_is_unknown(stage: Stage) -> None:
-    stage.copper.keep("lead", 7, name="A lead")
-    stage.copper.script["execute"].append(after(IN_DOUBT))
-    async with stage.at_work(stage.executing()):
-        stage.send("convert", entity="lead", record_id=7)
-        await stage.until(lambda: stage.replied("lead"))
-    assert stage.replied("lead")[0].status == "unknown"
-    assert len(stage.copper.effects) == 1
-
-
-async def test_a_write_that_never_takes_effect_is_given_up_after_five_calls(stage: Stage) -> None:
-    await _answers(stage, {"action": "create", "data": {"name": "Tideglass"}})
-    stage.copper.script["execute"].extend([instead(IN_DOUBT)] * 9)
-    async with stage.at_work(stage.executing()):
-        stage.send("update", record_id=1001, data={"name": "New"})
-        await stage.until(lambda: len(stage.replied()) == 2)
-    assert (stage.replied()[1].code, stage.replied()[1].value["attempts"]) == ("unavailable", 5)
-
-
-async def test_looking_goes_on_while_copper_gives_no_answer(stage: Stage) -> None:
-    stage.copper.keep("company", 7, name="Tideglass")
-    stage.copper.script["execute"].append(after(IN_DOUBT))
-    stage.copper.script["get"].extend([instead(RATE_LIMITED), instead(IN_DOUBT)])
-    (reply,) = await _answers(stage, {"action": "update", "record_id": 7, "data": {"name": "New"}})
-    assert reply.status == "succeeded"
-    assert len(stage.called("get")) == 3
-
-
-@pytest.mark.parametrize(
-    ("action", "entity", "look", "wait"),
-    [
-        ({"action": "update", "record_id": 7, "data": {"name": "New"}}, "lead", "get", 82.0),
-        ({"action": "delete", "record_id": 7}, "lead", "get", 82.0),
-        (
-            {"action": "upsert", "data": {"name": "New"}, "match": {"field": "email", "value": "a@b.example"}},
-            "lead",
-            "find",
-            202.0,
-        ),
-    ],
-)
-async def test_an_attempt_found_in_the_journal_is_looked_for_only_when_the_truth_shows(
-    stage: Stage, action: dict[str, Any], entity: str, look: str, wait: float
-) -> None:
-    """The predecessor's call may go out until we fenced it, and take effect as late as any call may after that."""
-    stage.copper.keep(entity, 7, name="New", email={"email": "a@b.example"})
-    _attempted(stage, stage.send(**action, entity=entity, command_id="c-1"))
-    await asyncio.sleep(5)
-    fenced_at = _loop_time()
-    await asyncio.sleep(3)
-    async with stage.at_work(stage.executing(fenced_at=fenced_at)):
-        await stage.until(lambda: stage.replied(entity))
-    assert stage.copper.made(look)[0].at - fenced_at == pytest.approx(wait)
-    assert stage.replied(entity)[0].status == "succeeded"
-    assert [each.at > fenced_at + wait for each in stage.copper.made("execute")] == [True] * (
-        action["action"] == "delete"
-    )
-
-
-async def test_a_create_found_attempted_in_the_journal_is_sent_when_nothing_was_created(stage: Stage) -> None:
-    _attempted(stage, stage.send("create", data={"name": "Tideglass"}, command_id="c-1"))
-    async with stage.at_work(stage.executing()):
-        await stage.until(stage.replied)
-    assert (stage.replied()[0].status, len(stage.copper.effects)) == ("succeeded", 1)
-    assert stage.copper.made("execute")[0].at - stage.copper.made("search")[0].at > 0
-
-
-def _attempted(stage: Stage, position: Position) -> None:
-    """Leave an attempt of a command in the journal, as a process does that dies then."""
-    (record,) = [each for each in stage.log.of(position.topic) if each.position == position]
-    entity = position.topic.split(".")[1]
-    command = decode(record, entity=entity, names=NAMES, accounts=[ACCOUNT], allowed_replies=())
-    assert isinstance(command, Command)
-    stage.memory.begin()
-    stage.memory.learn(attempt_record(NAMES, SHARD, command, stage.clock(), stage.clock()))
-    stage.memory.keep({})
+    assert journaled(stage, "c-1") == ["attempt", None, "attempt", "done"]
 
 
 # ------------------------------------------------------------------------------------------------ what cannot be done
@@ -614,7 +376,7 @@ async def test_a_bad_command_is_answered_and_buried_in_one_transaction(
 
 async def test_a_reply_topic_that_is_not_there_is_refused_and_the_default_one_takes_the_reply(stage: Stage) -> None:
     stage.replies.foreign["there.copper-replies"] = 2
-    (first,) = await _answers(stage, {"action": "get", "record_id": 7, "reply_topic": "missing.copper-replies"})
+    (first,) = await answers(stage, {"action": "get", "record_id": 7, "reply_topic": "missing.copper-replies"})
     assert first.record.header("reply-to-refused") == b"missing.copper-replies"
     async with stage.at_work(stage.executing()):
         stage.send("get", record_id=7, reply_topic="there.copper-replies", reply_partition=1)
@@ -630,7 +392,7 @@ async def test_an_answer_too_large_for_a_record_is_left_out_and_that_is_said(
 ) -> None:
     stage.copper.keep("company", 7, name="Tideglass", details="x" * LARGEST_RECORD)
     data = {"data": {"name": "New"}} if action == "update" else {}
-    (reply,) = await _answers(stage, {"action": action, "record_id": 7, **data})
+    (reply,) = await answers(stage, {"action": action, "record_id": 7, **data})
     assert (reply.status, reply.value["record"]) == (status, None)
     assert reply.code == ("too-large" if status == "failed" else None)
     assert stage.events() == []
@@ -638,7 +400,7 @@ async def test_an_answer_too_large_for_a_record_is_left_out_and_that_is_said(
 
 
 async def test_correlation_that_makes_a_reply_too_large_is_not_echoed(stage: Stage) -> None:
-    await _answers(stage, {"action": "get", "record_id": 7, "correlation": b"x" * LARGEST_RECORD})
+    await answers(stage, {"action": "get", "record_id": 7, "correlation": b"x" * LARGEST_RECORD})
     assert stage.replied()[0].record.header("correlation-id") is None
 
 
@@ -723,7 +485,7 @@ async def test_an_effect_whose_answer_cannot_be_written_is_unknown(stage: Stage)
         stage.send("create", data={"name": "Tideglass"}, command_id="c-1")
         await stage.until(stage.replied)
     assert stage.replied()[0].status == "unknown"
-    assert _journaled(stage, "c-1") == ["attempt", "done"]
+    assert journaled(stage, "c-1") == ["attempt", "done"]
 
 
 async def test_what_cannot_be_answered_at_all_is_left_behind(stage: Stage) -> None:
@@ -771,9 +533,9 @@ async def test_a_stop_waits_for_calls_that_have_begun_and_drops_the_others(stage
         stage.send("update", record_id=7, data={"name": "behind it"})
         stage.send("create", data={"name": "waits for the budget"})
         await stage.until(lambda: stage.called("execute"))
-        began = _loop_time()
+        began = loop_time()
         stop.set()
-    assert _loop_time() - began < 2 * CALL_SECONDS
+    assert loop_time() - began < 2 * CALL_SECONDS
     assert [reply.offset for reply in stage.replied()] == [0]
     assert [effect for effect, *_ in stage.copper.effects] == ["update"]
     assert orjson.loads(stage.log.of(NAMES.cursors)[-1].value or b"")["next"] == 1
@@ -786,9 +548,9 @@ async def test_a_stop_does_not_wait_for_doubts_and_the_next_session_settles_them
         stage.send("update", record_id=7, data={"name": "New"}, command_id="c-1")
         await stage.until(lambda: stage.called("execute"))
         await asyncio.sleep(5)
-        began = _loop_time()
+        began = loop_time()
         stop.set()
-    assert _loop_time() - began < 1
+    assert loop_time() - began < 1
     assert (stage.replied(), stage.journal()) == ([], [("c-1", "attempt")])
     async with stage.at_work(stage.executing()):
         await stage.until(stage.replied)
