@@ -30,7 +30,7 @@ LOOKED_AT = (
     'budget_used_calls{account="acme",lane="commands"}',
     'input_lag_records{topic="',
     'scan_interval_seconds{entity="lead"} 600.0',
-    "event_loop_lag_seconds 0.",
+    "event_loop_lag_seconds ",
 )
 """Metrics that nobody tells."""
 PERSON = {"name": "canary-name", "details": "canary-details", "emails": [{"email": "canary@reed.example"}]}
