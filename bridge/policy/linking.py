@@ -1,0 +1,79 @@
+"""Links by which a customer connects an account, and the state that comes back with the consent. Pure.
+
+A link is signed and expires, so that it can be sent by mail; opening it makes a state that is good once, for minutes.
+Called by `bridge.app.connecting`; randomness and the time are inputs.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+
+from bridge.contract.accounts import Pending
+
+CONSENT_SECONDS = 600.0
+"""How long a customer may take at Copper's page. Copper documents nothing about how long a code is good."""
+_ACCOUNT = re.compile(r"[a-z0-9-]{1,64}")
+_DOMAIN = b"copper-bridge-connect-v1"
+
+
+class Refused(StrEnum):
+    """Why a link or a consent does not count; the values are stable, for metrics and pages."""
+
+    FORGED = "forged"
+    """The link's signature is none of ours."""
+    EXPIRED = "expired"
+    """The link, or the time to answer, is over."""
+    UNKNOWN_STATE = "unknown-state"
+    """Nobody asked for this consent, or it has been given already, or a newer link was opened."""
+    DENIED = "denied"
+    """The customer, or Copper, said no."""
+    WRONG_CODE = "wrong-code"
+    """Copper does not take the code: used, expired, or not for this application."""
+    COPPER_AWAY = "copper-away"
+    """Copper did not answer, or not as documented."""
+    KAFKA_AWAY = "kafka-away"
+    """Nothing can be kept at present."""
+
+
+def signature(key: bytes, account: str, expires: int) -> str:
+    """Of a link for this account that is good until `expires`, Unix seconds."""
+    return hmac.new(key, b"%b:%b:%d" % (_DOMAIN, account.encode(), expires), hashlib.sha256).hexdigest()
+
+
+def link_refusal(keys: Iterable[bytes], account: str, expires: str, given: str, now: float) -> Refused | None:
+    """Why a link is not good; None when it is. Any of the keys may have signed it."""
+    if not re.fullmatch(r"[0-9]{1,12}", expires):
+        return Refused.FORGED
+    wanted = [signature(key, account, int(expires)) for key in keys]
+    if not any([hmac.compare_digest(each.encode(), given.encode()) for each in wanted]):  # noqa: C419 - all, always
+        return Refused.FORGED
+    return Refused.EXPIRED if now > int(expires) else None
+
+
+def state(account: str, chance: str) -> str:
+    """What Copper gives back with the consent; `chance` is hard to guess and never used again."""
+    return f"{account}.{chance}"
+
+
+def pending(account: str, chance: str, now: float) -> Pending:
+    """What is kept of it."""
+    return Pending(account, _digest(state(account, chance)), now + CONSENT_SECONDS)
+
+
+def account_of(given: str) -> str | None:
+    """The account that a state claims to be about."""
+    account, dot, _ = given.partition(".")
+    return account if dot and _ACCOUNT.fullmatch(account) else None
+
+
+def consent_refusal(kept: Pending | None, given: str, now: float) -> Refused | None:
+    """Why a consent with this state does not count; None when it does."""
+    if kept is None or not hmac.compare_digest(kept.digest, _digest(given)):
+        return Refused.UNKNOWN_STATE
+    return Refused.EXPIRED if now > kept.expires else None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
