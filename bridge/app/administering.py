@@ -3,7 +3,7 @@
 Called through the internal port. Writes what is wanted into the accounts' topic; whoever owns the account acts on it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -30,6 +30,8 @@ class Impossible:
     known: bool = True
 
 
+Deed = Callable[[str], Awaitable[dict[str, Any] | Impossible]]
+
 _BY_SETTINGS = "this account is one of the settings: change it there"
 _NO_OAUTH = "set oauth.client_id, oauth.client_secret and oauth.keys first: without them no account can be connected"
 
@@ -49,7 +51,18 @@ class Administering:
         names = {*self.known.fixed, *self.known.connected, *self.known.pending}
         return [self._account(name) for name in sorted(names)]
 
-    def connect(self, account: str) -> dict[str, Any] | Impossible:
+    @property
+    def deeds(self) -> dict[str, Deed]:
+        """By the name that a caller says."""
+        return {
+            "connect": self.connect,
+            "pause": self.pause,
+            "resume": self.resume,
+            "disconnect": self.disconnect,
+            "forget": self.forget,
+        }
+
+    async def connect(self, account: str) -> dict[str, Any] | Impossible:
         """A link for the account's customer."""
         if account in self.known.fixed:
             return Impossible(_BY_SETTINGS)
@@ -66,9 +79,13 @@ class Administering:
         """Go on where it was paused."""
         return await self._stand(account, Standing.CONNECTED, Told.ACCOUNT_RELEASED)
 
-    async def disconnect(self, account: str, *, forget: bool) -> dict[str, Any] | Impossible:
-        """Remove it, and with `forget` all that is known of its records."""
-        return await self._stand(account, Standing.LEAVING, Told.ACCOUNT_LEAVING, forget=forget)
+    async def disconnect(self, account: str) -> dict[str, Any] | Impossible:
+        """Remove it; connected again, it goes on where it was."""
+        return await self._stand(account, Standing.LEAVING, Told.ACCOUNT_LEAVING)
+
+    async def forget(self, account: str) -> dict[str, Any] | Impossible:
+        """Remove it with all that is known of its records, for which tombstones are published."""
+        return await self._stand(account, Standing.LEAVING, Told.ACCOUNT_LEAVING, forget=True)
 
     async def _stand(
         self, account: str, standing: Standing, told: Told, *, forget: bool = False

@@ -5,7 +5,7 @@ knows nobody. Called by `internal`; the deeds are functions that `bridge.app` gi
 """
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -27,72 +27,40 @@ class Impossible(Protocol):
         ...
 
 
-Answer = dict[str, Any] | Impossible
+Deed = Callable[[str], Awaitable[dict[str, Any] | Impossible]]
+"""Does something with an account, given its name."""
 
 
-class Administering(Protocol):
-    """The deeds; see `bridge.app.administering`."""
-
-    def accounts(self) -> list[dict[str, Any]]:
-        """All of them."""
-        ...
-
-    def connect(self, account: str) -> Answer:
-        """A link."""
-        ...
-
-    async def pause(self, account: str) -> Answer:
-        """Pause."""
-        ...
-
-    async def resume(self, account: str) -> Answer:
-        """Resume."""
-        ...
-
-    async def disconnect(self, account: str, *, forget: bool) -> Answer:
-        """Disconnect."""
-        ...
-
-
-def add_routes(app: web.Application, deeds: Administering, token: Callable[[], str | None]) -> None:
-    """`GET /api/accounts` and `POST /api/accounts/<account>/connect|pause|resume|disconnect`."""
+def add_routes(
+    app: web.Application,
+    accounts: Callable[[], list[dict[str, Any]]],
+    deeds: Mapping[str, Deed],
+    token: Callable[[], str | None],
+) -> None:
+    """`GET /api/accounts`, and `POST /api/accounts/<account>/<deed>` for whoever has the token."""
 
     async def ls(_request: web.Request) -> web.Response:
-        return _json({"accounts": deeds.accounts()})
+        return _json({"accounts": accounts()})
 
-    async def connect(request: web.Request) -> Answer:
-        return deeds.connect(request.match_info["account"])
-
-    async def pause(request: web.Request) -> Answer:
-        return await deeds.pause(request.match_info["account"])
-
-    async def resume(request: web.Request) -> Answer:
-        return await deeds.resume(request.match_info["account"])
-
-    async def disconnect(request: web.Request) -> Answer:
-        return await deeds.disconnect(request.match_info["account"], forget=request.query.get("forget") == "true")
-
-    def guarded(deed: Callable[[web.Request], Awaitable[Answer]]) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def do(request: web.Request) -> web.Response:
-            wanted = token()
-            if wanted is None:
-                return _refusal(HTTPStatus.FORBIDDEN, "set server.internal.token first: without it this is read-only")
-            given = request.headers.get("Authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {wanted}".encode()):
-                return _refusal(
-                    HTTPStatus.UNAUTHORIZED,
-                    "the header Authorization: Bearer <server.internal.token> is missing or wrong",
-                )
-            answer = await deed(request)
-            if isinstance(answer, dict):
-                return _json(answer)
-            return _refusal(HTTPStatus.CONFLICT if answer.known else HTTPStatus.NOT_FOUND, answer.why)
-
-        return do
+    async def do(request: web.Request) -> web.Response:
+        refused = _unauthorized(token(), request.headers.get("Authorization", ""))
+        if refused is not None:
+            return refused
+        answer = await deeds[request.match_info["deed"]](request.match_info["account"])
+        if isinstance(answer, dict):
+            return _json(answer)
+        return _refusal(HTTPStatus.CONFLICT if answer.known else HTTPStatus.NOT_FOUND, answer.why)
 
     app.router.add_get("/api/accounts", ls)
-    for name, deed in (("connect", connect), ("pause", pause), ("resume", resume), ("disconnect", disconnect)):
-        app.router.add_post(f"/api/accounts/{{account:[a-z0-9-]{{1,64}}}}/{name}", guarded(deed))
+    app.router.add_post(f"/api/accounts/{{account:[a-z0-9-]{{1,64}}}}/{{deed:{'|'.join(deeds)}}}", do)
+
+
+def _unauthorized(wanted: str | None, given: str) -> web.Response | None:
+    if wanted is None:
+        return _refusal(HTTPStatus.FORBIDDEN, "set server.internal.token first: without it this is read-only")
+    if not hmac.compare_digest(given.encode(), f"Bearer {wanted}".encode()):
+        return _refusal(HTTPStatus.UNAUTHORIZED, "needs the header Authorization: Bearer <server.internal.token>")
+    return None
 
 
 def _refusal(status: HTTPStatus, why: str) -> web.Response:
