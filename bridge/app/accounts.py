@@ -1,55 +1,68 @@
 """Every account that is served: those of the settings, and those that connected themselves.
 
-Fed with the accounts' topic by `bridge.kafka.following`. What is served changes while the process runs; who must know
-is told. Tokens are in clear here and on their way to Copper, nowhere else.
+Fed with the accounts' topic by `bridge.kafka.following`, read by everything in `bridge.app` that serves accounts. What
+is served changes while the process runs. Tokens are in clear here and on their way to Copper, nowhere else.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from weakref import WeakSet
 
 from bridge.app.sealing import Sealing
-from bridge.contract.accounts import Connected, Pending, Standing, read_entry
+from bridge.contract.accounts import Connected, Pending, Sealed, Standing, read_entry
 from bridge.contract.records import Incoming
+from bridge.contract.sharding import shard_of
 from bridge.copper.client import CopperAccount
 from bridge.copper.wire import BearerToken, Credentials
 
-UNREADABLE = "its token was sealed with a key that is not among oauth.keys: add that key, or connect the account anew"
+UNREADABLE = "sealed with a key that is not among oauth.keys: put that key back, or connect the account anew"
 
 
 class Accounts:
-    """The accounts. `served` is what the shards work with: of accounts that have credentials."""
+    """The accounts. `served` are those with credentials, `commanded` those of them that take commands."""
 
     def __init__(
         self,
         fixed: Mapping[str, CopperAccount],
         open_account: Callable[[str, Callable[[], Credentials]], CopperAccount],
-        sealing: Sealing | None,
-        moved: Callable[[str], None],
+        sealing: Callable[[], Sealing | None],
     ) -> None:
-        """`fixed` are those of the settings. `moved` is told of an account whose shard must begin afresh for it."""
+        """`fixed` are those of the settings. `sealing` gives the keys as they are now."""
         self.fixed = fixed
         self.served: dict[str, CopperAccount] = {**fixed}
+        self.commanded: dict[str, CopperAccount] = {**fixed}
         self.connected: dict[str, Connected] = {}
         self.pending: dict[str, Pending] = {}
         self.unreadable: dict[str, str] = {}
-        """Accounts that cannot be served, and why."""
-        self.changed = asyncio.Event()
-        """Set whenever anything was learnt; whoever waits for something clears it first."""
+        """Accounts whose token, or newest token, cannot be used, and why."""
         self._open_account = open_account
         self._sealing = sealing
-        self._moved = moved
-        self._tokens: dict[str, str] = {}
-        self._secrets: dict[str, str] = {}
+        self._sealed_by = sealing()
+        self._watchers = WeakSet[asyncio.Event]()
+        self._opened: dict[str, Sealed] = {}
+        """What the ciphertext holds."""
+
+    def watched(self) -> asyncio.Event:
+        """An event for one who waits, set whenever anything was learnt: to be cleared before one looks."""
+        event = asyncio.Event()
+        self._watchers.add(event)
+        return event
+
+    def hosted(self, shard: int, partitions: int) -> dict[str, Standing]:
+        """The served accounts of a shard, and how they stand."""
+        mine = (name for name in self.served if shard_of(name, partitions) == shard)
+        return {name: self.standing(name) for name in mine}
 
     def standing(self, account: str) -> Standing:
         """How a served account stands."""
         entry = self.connected.get(account)
-        return Standing.CONNECTED if entry is None or account in self.fixed else entry.standing
+        return Standing.CONNECTED if entry is None else entry.standing
 
     def secret(self, account: str) -> str | None:
-        """What a connected account's webhook tokens are derived from."""
-        return self._secrets.get(account)
+        """What a connected account's webhook tokens are derived from; None for any other."""
+        opened = self._opened.get(account)
+        return None if opened is None else opened.secret
 
     def learn(self, records: Sequence[Incoming]) -> None:
         """Take up what the topic says. An account of the settings is what they say, whatever lies in the topic."""
@@ -59,37 +72,56 @@ class Accounts:
                 continue
             kind, account, entry = read
             if kind is Pending:
-                _put(self.pending, account, entry if isinstance(entry, Pending) else None)
+                _put(self.pending, account, entry)
             elif account not in self.fixed:
-                self._learn(account, entry if isinstance(entry, Connected) else None)
-        self.changed.set()
+                _put(self.connected, account, entry)
+                self._renew(account)
+        self._tell()
 
-    def _learn(self, account: str, entry: Connected | None) -> None:
-        before = self._shape(account)
-        _put(self.connected, account, entry)
-        token = None if entry is None else self._opened(entry.sealed_token)
-        secret = None if entry is None else self._opened(entry.sealed_secret)
-        _put(self.unreadable, account, UNREADABLE if entry is not None and None in (token, secret) else None)
-        if token is None or secret is None:
-            self._forget(account)
-        else:
-            self._tokens[account], self._secrets[account] = token, secret
-            if account not in self.served:
-                self.served[account] = self._open_account(account, lambda: BearerToken(self._tokens.get(account, "")))
-        if self._shape(account) != before:
-            self._moved(account)
+    def rekeyed(self) -> None:
+        """Look whether there are other keys, and try again what could not be opened."""
+        if self._sealing() is not self._sealed_by:
+            self._sealed_by = self._sealing()
+            for account in self.connected:
+                self._renew(account)
+            self._tell()
 
-    def _forget(self, account: str) -> None:
-        self._tokens.pop(account, None)
-        self._secrets.pop(account, None)
-        self.served.pop(account, None)
+    def resealed(self, entry: Connected) -> Connected | None:
+        """The entry sealed with the newest key; None when it is, or cannot be opened."""
+        sealing, opened = self._sealed_by, self._open(entry)
+        if sealing is None or opened is None or not sealing.outdated(entry.sealed):
+            return None
+        return sealing.renewed(entry, opened)
 
-    def _shape(self, account: str) -> Standing | None:
-        """What a shard must begin afresh for. A new token is none of that: it is used from the next call on."""
-        return self.standing(account) if account in self.served else None
+    def _renew(self, account: str) -> None:
+        """Serve the account as its entry says. One whose new token cannot be read keeps the one it has."""
+        entry = self.connected.get(account)
+        if entry is None:
+            for table in (self._opened, self.served, self.commanded, self.unreadable):
+                table.pop(account, None)
+            return
+        opened = self._open(entry)
+        _put(self.unreadable, account, UNREADABLE if opened is None else None)
+        if opened is not None:
+            self._opened[account] = opened
+        if account not in self._opened:
+            return
+        if account not in self.served:
+            self.served[account] = self._open_account(account, lambda: self._credentials(account))
+        commanded = entry.standing is not Standing.LEAVING
+        _put(self.commanded, account, self.served[account] if commanded else None)
 
-    def _opened(self, sealed: str) -> str | None:
-        return None if self._sealing is None else self._sealing.opened(sealed)
+    def _credentials(self, account: str) -> Credentials:
+        """One that is gone may still have a call to make: it is refused by Copper, as it has to be."""
+        opened = self._opened.get(account)
+        return BearerToken("" if opened is None else opened.token)
+
+    def _open(self, entry: Connected) -> Sealed | None:
+        return None if self._sealed_by is None else self._sealed_by.opened(entry.account, entry.sealed)
+
+    def _tell(self) -> None:
+        for event in self._watchers:
+            event.set()
 
 
 def _put(table: dict[str, Any], account: str, value: Any | None) -> None:

@@ -1,25 +1,24 @@
 """What an operator, or the company's own back end, does with accounts: list, connect, pause, resume, disconnect.
 
-Called through the internal port. Writes what is wanted into the accounts' topic; whoever owns the account acts on it.
+Called through the internal port. Asks the account's owner by a control message, as the command line does, and waits
+until every replica could know of it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
 
-from bridge.app.connecting import Connecting, Place
-from bridge.contract.accounts import Connected, Pending, Standing, entry_record
-from bridge.contract.announcements import Announcement, Told, announcement_record
+from bridge.app.accounts import Accounts
+from bridge.app.connecting import Linking, Place
+from bridge.contract.accounts import Standing
+from bridge.contract.control import Asked, Control, control_record
 from bridge.contract.sharding import shard_of
+from bridge.policy import standings
 
-
-class Known(Protocol):
-    """What is known of accounts; `app.accounts` knows it."""
-
-    fixed: Mapping[str, Any]
-    connected: Mapping[str, Connected]
-    pending: Mapping[str, Pending]
-    unreadable: Mapping[str, str]
+DONE_SECONDS = 5.0
+"""An owner that is there acts within one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +31,22 @@ class Impossible:
 
 Deed = Callable[[str], Awaitable[dict[str, Any] | Impossible]]
 
-_BY_SETTINGS = "this account is one of the settings: change it there"
-_NO_OAUTH = "set oauth.client_id, oauth.client_secret and oauth.keys first: without them no account can be connected"
+BY_SETTINGS = "this account is one of the settings: change it there"
+NO_OAUTH = "set oauth.client_id, oauth.client_secret and oauth.keys first: without them no account can be connected"
+_WANTED = {
+    Asked.PAUSE: Standing.PAUSED,
+    Asked.RESUME: Standing.CONNECTED,
+    Asked.DISCONNECT: Standing.LEAVING,
+    Asked.FORGET: Standing.LEAVING,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Administering:
-    """The deeds. `connecting` is None where OAuth is not set up. `clock` gives Unix seconds."""
+    """The deeds. `linking` gives None where OAuth is not set up. `clock` gives Unix seconds."""
 
-    known: Known
-    connecting: Connecting | None
+    known: Accounts
+    linking: Callable[[], Linking | None]
     place: Place
     owned: Callable[[], frozenset[int]]
     clock: Callable[[], float]
@@ -54,63 +59,55 @@ class Administering:
     @property
     def deeds(self) -> dict[str, Deed]:
         """By the name that a caller says."""
-        return {
-            "connect": self.connect,
-            "pause": self.pause,
-            "resume": self.resume,
-            "disconnect": self.disconnect,
-            "forget": self.forget,
-        }
+        return {"connect": self.connect, **{asked.value: self._asking(asked) for asked in _WANTED}}
 
     async def connect(self, account: str) -> dict[str, Any] | Impossible:
         """A link for the account's customer."""
         if account in self.known.fixed:
-            return Impossible(_BY_SETTINGS)
-        if self.connecting is None:
-            return Impossible(_NO_OAUTH)
-        link = self.connecting.link(account)
+            return Impossible(BY_SETTINGS)
+        linking = self.linking()
+        if linking is None:
+            return Impossible(NO_OAUTH)
+        link = linking.link(account, self.clock())
         return {"account": account, "url": link.url, "expires": link.expires}
 
-    async def pause(self, account: str) -> dict[str, Any] | Impossible:
-        """Ask nothing of it until it is resumed."""
-        return await self._stand(account, Standing.PAUSED, Told.ACCOUNT_HELD)
+    def _asking(self, asked: Asked) -> Deed:
+        async def ask(account: str) -> dict[str, Any] | Impossible:
+            return await self._ask(account, asked)
 
-    async def resume(self, account: str) -> dict[str, Any] | Impossible:
-        """Go on where it was paused."""
-        return await self._stand(account, Standing.CONNECTED, Told.ACCOUNT_RELEASED)
+        return ask
 
-    async def disconnect(self, account: str) -> dict[str, Any] | Impossible:
-        """Remove it; connected again, it goes on where it was."""
-        return await self._stand(account, Standing.LEAVING, Told.ACCOUNT_LEAVING)
-
-    async def forget(self, account: str) -> dict[str, Any] | Impossible:
-        """Remove it with all that is known of its records, for which tombstones are published."""
-        return await self._stand(account, Standing.LEAVING, Told.ACCOUNT_LEAVING, forget=True)
-
-    async def _stand(
-        self, account: str, standing: Standing, told: Told, *, forget: bool = False
-    ) -> dict[str, Any] | Impossible:
+    async def _ask(self, account: str, asked: Asked) -> dict[str, Any] | Impossible:
+        """Have it done. `done` False: the owner has not answered yet, and will."""
         if account in self.known.fixed:
-            return Impossible(_BY_SETTINGS)
-        before = self.known.connected.get(account)
-        if before is None:
-            return Impossible("there is no such account", known=False)
-        if before.standing is Standing.LEAVING and standing is not Standing.LEAVING:
-            return Impossible("this account is being disconnected: connect it anew when it is gone")
-        place, entry = self.place, replace(before, standing=standing, forget=forget)
-        if not await place.keep(entry_record(entry, place.names, place.partitions)):
-            return Impossible("Kafka does not answer: nothing was changed, ask again")
-        data = {"forget": forget} if standing is Standing.LEAVING else {}
-        announcement = Announcement(told, account, int(self.clock() * 1000), data=data)
-        await place.keep(announcement_record(announcement, place.names, shard_of(account, place.partitions)))
-        return {"account": account, "standing": standing.value}
+            return Impossible(BY_SETTINGS)
+        before, forget = self.known.connected.get(account), asked is Asked.FORGET
+        wanted = standings.moved(before, _WANTED[asked], round(self.clock() * 1000), forget=forget)
+        if isinstance(wanted, str):
+            return Impossible(wanted, known=before is not None)
+        control = Control(str(uuid.uuid4()), asked, account)
+        if not await self.place.keep(control_record(control, self.place.names, self.place.partitions)):
+            return Impossible("Kafka does not answer: it is not known to be asked, ask again")
+        done = await self._done(account, wanted.standing)
+        return {"account": account, "standing": wanted.standing.value, "control_id": control.id, "done": done}
+
+    async def _done(self, account: str, standing: Standing) -> bool:
+        learnt = self.known.watched()
+        try:
+            async with asyncio.timeout(DONE_SECONDS):
+                while (entry := self.known.connected.get(account)) is not None and entry.standing is not standing:
+                    learnt.clear()
+                    await learnt.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def _account(self, name: str) -> dict[str, Any]:
         connected, shard = self.known.connected.get(name), shard_of(name, self.place.partitions)
-        standing = "settings" if name in self.known.fixed else "pending" if connected is None else connected.standing
+        fixed = name in self.known.fixed
         return {
             "account": name,
-            "standing": standing,
+            "standing": "settings" if fixed else "pending" if connected is None else connected.standing.value,
             "shard": shard,
             "here": shard in self.owned(),
             "since": None if connected is None else connected.since_ms / 1000,

@@ -1,20 +1,21 @@
-"""Connecting an account: a signed link, the customer's consent at Copper, a code made a token, a record kept.
+"""Connecting an account: a signed link, the customer's consent at Copper, a code made a token, its owner told.
 
-Joins the public port (`bridge.web`), Copper's OAuth (`bridge.copper.oauth`) and the accounts' topic. Any replica may be
-asked for any step: what one has to know of the other's is in Kafka. Knows no HTTP.
+Joins the public port (`bridge.web`), Copper's OAuth (`bridge.copper.oauth`) and Kafka. Any replica may be asked for any
+step: what one has to know of the other's is in Kafka. The token is written by the shard that owns the account, which is
+asked by a control message that holds it sealed. Knows no HTTP.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from bridge.app.accounts import Accounts
 from bridge.app.sealing import Sealing
-from bridge.contract.accounts import Connected, Entry, Pending, Standing, entry_record, forgotten
-from bridge.contract.announcements import Announcement, Told, announcement_record
+from bridge.contract.accounts import Sealed, entry_record, forgotten
+from bridge.contract.control import Asked, Control, control_record
 from bridge.contract.records import Outgoing
-from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
 from bridge.copper.oauth import Application, consent_url, redeemed
 from bridge.policy import linking
@@ -26,20 +27,27 @@ CONNECT_PATH = "/connect/"
 CALLBACK_PATH = "/oauth/callback"
 
 
-class Known(Protocol):
-    """What is known of accounts; `app.accounts` knows it."""
-
-    changed: asyncio.Event
-    pending: Mapping[str, Pending]
-    connected: Mapping[str, Connected]
-
-
 @dataclass(frozen=True, slots=True)
 class Link:
     """A link to give to a customer, and until when it is good, Unix seconds."""
 
     url: str
     expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """What makes links and judges them. `keys`: the first signs, all are good."""
+
+    public_url: str
+    keys: Sequence[bytes]
+    seconds: float
+
+    def link(self, account: str, now: float) -> Link:
+        """A new link for an account, known or not. `now` in Unix seconds."""
+        expires = int(now + self.seconds)
+        query = {"expires": expires, "signature": linking.signature(self.keys[0], account, expires)}
+        return Link(f"{self.public_url}{CONNECT_PATH}{account}?{urlencode(query)}", expires)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,49 +60,46 @@ class Place:
     """Writes a record; False when it is not known to be kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """The settings that OAuth needs, as they are now."""
+
+    application: Application
+    linking: Linking
+    sealing: Sealing
+    timeout: float
+    """Seconds for the one call to Copper."""
+
+
 class Connecting:
-    """The steps, for all accounts."""
+    """The steps, for all accounts. `chance` makes 32 bytes of text that nobody can guess."""
 
     def __init__(
         self,
-        application: Application,
-        known: Known,
-        sealing: Sealing,
+        oauth: Callable[[], OAuth],
+        known: Accounts,
         place: Place,
         *,
-        public_url: str,
-        link_keys: tuple[bytes, ...],
-        link_seconds: float,
-        timeout: float,
         chance: Callable[[], str],
         clock: Callable[[], float],
     ) -> None:
-        """`link_keys`: the first signs, all are good. `chance` makes 32 bytes of text that nobody can guess."""
-        self._application = application
+        """`clock` gives Unix seconds."""
+        self._oauth = oauth
         self._known = known
-        self._sealing = sealing
         self._place = place
-        self._public_url = public_url
-        self._link_keys = link_keys
-        self._link_seconds = link_seconds
-        self._timeout = timeout
         self._chance = chance
         self._clock = clock
 
-    def link(self, account: str) -> Link:
-        """A new link for an account, known or not."""
-        expires = int(self._clock() + self._link_seconds)
-        query = {"expires": expires, "signature": linking.signature(self._link_keys[0], account, expires)}
-        return Link(f"{self._public_url}{CONNECT_PATH}{account}?{urlencode(query)}", expires)
-
     async def begin(self, account: str, expires: str, signature: str) -> str | Refused:
         """A link was opened: where its customer is to say yes or no."""
-        refused = linking.link_refusal(self._link_keys, account, expires, signature, self._clock())
-        if refused is not None:
-            return refused
+        oauth, now = self._oauth(), self._clock()
+        refused = linking.link_refusal(oauth.linking.keys, account, expires, signature, now)
+        if refused is not None or account in self._known.fixed:
+            return refused or Refused.FORGED
         chance = self._chance()
-        kept = await self._keep(linking.pending(account, chance, self._clock()))
-        return consent_url(self._application, linking.state(account, chance)) if kept else Refused.KAFKA_AWAY
+        pending = linking.pending(account, chance, now)
+        kept = await self._place.keep(entry_record(pending, self._place.names, self._place.partitions))
+        return consent_url(oauth.application, linking.state(account, chance)) if kept else Refused.KAFKA_AWAY
 
     async def finish(self, state: str, code: str | None) -> str | Refused:
         """A consent came back: the account that is connected now. No `code`: the answer was no."""
@@ -105,41 +110,29 @@ class Connecting:
             return Refused.KAFKA_AWAY
         if not code:
             return Refused.DENIED
-        token = await redeemed(self._application, code, timeout=self._timeout)
-        return token if isinstance(token, Refused) else await self._connect(account, token)
+        oauth = self._oauth()
+        token = await redeemed(oauth.application, code, timeout=oauth.timeout)
+        if isinstance(token, Refused):
+            return token
+        sealed = oauth.sealing.seal(account, Sealed(token, self._chance()))
+        asked = Control(f"connect-{uuid.uuid4()}", Asked.CONNECT, account, sealed=sealed)
+        kept = await self._place.keep(control_record(asked, self._place.names, self._place.partitions))
+        return account if kept else Refused.KAFKA_AWAY
 
     async def _asked_for(self, state: str) -> str | Refused:
         """The account whose consent was asked for with this state."""
         account = linking.account_of(state)
         if account is None:
             return Refused.UNKNOWN_STATE
+        learnt = self._known.watched()
         try:
             async with asyncio.timeout(FOLLOW_SECONDS):
                 while (refused := self._refusal(account, state)) is Refused.UNKNOWN_STATE:
-                    self._known.changed.clear()
-                    await self._known.changed.wait()
+                    learnt.clear()
+                    await learnt.wait()
         except TimeoutError:
             return Refused.UNKNOWN_STATE
         return account if refused is None else refused
 
     def _refusal(self, account: str, state: str) -> Refused | None:
         return linking.consent_refusal(self._known.pending.get(account), state, self._clock())
-
-    async def _connect(self, account: str, token: str) -> str | Refused:
-        now_ms = int(self._clock() * 1000)
-        before = self._known.connected.get(account)
-        new = before or Connected(account, "", self._sealing.seal(self._chance()), Standing.CONNECTED, now_ms)
-        kept = await self._keep(
-            replace(new, sealed_token=self._sealing.seal(token), standing=Standing.CONNECTED, forget=False)
-        )
-        if not kept:
-            return Refused.KAFKA_AWAY
-        await self._tell(Announcement(Told.ACCOUNT_CONNECTED, account, now_ms, data={"again": before is not None}))
-        return account
-
-    async def _keep(self, entry: Entry) -> bool:
-        return await self._place.keep(entry_record(entry, self._place.names, self._place.partitions))
-
-    async def _tell(self, announcement: Announcement) -> None:
-        shard = shard_of(announcement.account or "", self._place.partitions)
-        await self._place.keep(announcement_record(announcement, self._place.names, shard))

@@ -29,6 +29,7 @@ async def looking(world: World, changed: asyncio.Event) -> None:
         group.create_task(_feel(lags))
         while True:
             await _ask(world, metrics)
+            world.accounts.rekeyed()
             world.health.moved("looking", "asking Kafka")
             if world.health.reached is not reached:
                 reached = world.health.reached
@@ -74,7 +75,7 @@ def _count(world: World, metrics: Metrics) -> None:
         waiting += each()
     metrics.budget_used.clear()
     metrics.commands_waiting.clear()
-    for name, account in world.accounts.items():
+    for name, account in world.accounts.served.items():
         if shard_of(name, world.settings.topics.partitions) in world.membership.owned:
             metrics.commands_waiting.labels(name).set(waiting[name])
             for lane, calls in account.used().items():

@@ -201,6 +201,13 @@ class Observing:
         else:
             self.paused[account] = paused
 
+    def held_by_operator(self, account: str, paused: Paused | None) -> None:
+        """Whether an operator has paused an account: no trouble, and nobody is to act."""
+        if paused is None:
+            self.paused.pop(account, None)
+        else:
+            self.paused[account] = paused
+
     def renewed(self, names: Sequence[str]) -> None:
         """The files of these secrets have other contents now, which are used from here on."""
         logs.info(Event.SECRETS_RENEWED, settings=[*names])

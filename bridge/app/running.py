@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import bridge
+from bridge.app.connecting import Place
+from bridge.app.doors import accounts_api, consent
 from bridge.app.health import Health
 from bridge.app.hooks import Hooks
 from bridge.app.looking import looking
@@ -101,13 +103,14 @@ async def serving(
         exporting, health = Exporting(settings, os.environ), _health(settings)
         observing, process = Observing(exporting.tracing), _process(settings)
         stack.enter_context(logs.heard(observing.history.happened))
-        at_work: list[tuple[World, Shards]] = []
+        at_work: list[tuple[World, Shards, Place]] = []
         page = internal(
             observing.registry,
             alive=health.alive,
             ready=health.ready,
-            status=lambda: _status(process, *at_work[0]) if at_work else _status_before(process, observing),
+            status=lambda: _status(process, *at_work[0][:2]) if at_work else _status_before(process, observing),
             history=observing.history.shown,
+            accounts=accounts_api(lambda: (at_work[0][0], at_work[0][2]) if at_work else None, settings),
         )
         inside = settings.server.internal
         internal_port = await stack.enter_async_context(
@@ -116,10 +119,11 @@ async def serving(
         world, inbox = await _unless(stop, made(settings, stack, load, observing, health, exporting.tracing))
         shards = Shards(world)
         health.serve(world.membership, shards.open)
-        at_work.append((world, shards))
+        place = Place(world.names, settings.topics.partitions, inbox.put)
+        at_work.append((world, shards, place))
         ready = asyncio.Event()
         hooks = Hooks(
-            Tokens(world.secrets.now, time.monotonic).of,
+            Tokens(world.secrets.now, world.accounts.secret, time.monotonic).of,
             world.names,
             settings.topics.partitions,
             inbox,
@@ -130,7 +134,7 @@ async def serving(
         door = settings.server.public
         public_port = await stack.enter_async_context(
             listening(
-                public(hooks.receive, world.observing.hook),
+                public(hooks.receive, world.observing.hook, consent=consent(world, place)),
                 door.host,
                 door.port,
                 most=door.max_connections,
@@ -166,6 +170,8 @@ async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asynci
     try:
         async with asyncio.TaskGroup() as group:
             serving = [group.create_task(world.membership.run()), group.create_task(world.intake.run())]
+            if world.following is not None:
+                serving.append(group.create_task(world.following.run()))
             serving.append(group.create_task(looking(world, shards.changed)))
             watching = group.create_task(_tell_ready(world, shards, ready))
             owning = group.create_task(shards.run(stop))
@@ -246,7 +252,7 @@ def _status(process: Process, world: World, shards: Shards) -> Mapping[str, Any]
         owned=world.membership.owned,
         opened=shards.open,
         partitions=settings.topics.partitions,
-        accounts=world.accounts,
+        accounts=world.accounts.served,
         entities=intervals(settings),
         limit=settings.copper.requests_per_minute,
         observing=world.observing,

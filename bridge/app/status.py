@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from bridge.contract.sharding import shard_of
 from bridge.policy.freshness import Followed, State, state, worst
 from bridge.policy.refusals import Paused
-from bridge.policy.sightings import Lane
+from bridge.policy.sightings import Lane, Why
 from bridge.policy.sweeps import Held
 from bridge.shard.snapshotting import Taken
 from bridge.telemetry.history import History
@@ -115,7 +115,10 @@ def _account(
 
 
 def _followed(which: tuple[str, str], every: float | None, since: float, observing: Observed) -> Followed:
-    held = which[0] in observing.paused
+    paused = observing.paused.get(which[0])
+    if paused is not None and paused.reason is Why.OPERATOR:
+        every = None  # nobody waits for it
+    held = paused is not None
     return Followed(every, since, observing.scanned_at.get(which), observing.troubles.get(which), held=held)
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+from bridge.app.accounts import Accounts
 from bridge.app.health import Health
+from bridge.app.oauth import Keys
 from bridge.app.observing import Observing
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames, topic_specs
@@ -16,6 +18,7 @@ from bridge.copper.client import CopperAccount, CopperConnection
 from bridge.copper.wire import ApiKey, BearerToken, Credentials
 from bridge.kafka.addresses import Addresses
 from bridge.kafka.connection import Connection, heed_cancellation
+from bridge.kafka.following import Following
 from bridge.kafka.inbox import Inbox
 from bridge.kafka.intake import Intake
 from bridge.kafka.membership import Membership
@@ -57,7 +60,9 @@ class World:
     inputs: Sequence[str]
     membership: Membership
     addresses: Addresses
-    accounts: Mapping[str, CopperAccount]
+    accounts: Accounts
+    following: Following | None
+    """Reads the accounts that connected themselves; None when there can be none."""
     observing: Observing
     health: Health
     tracing: Tracing
@@ -93,7 +98,13 @@ async def made(
         settings, load, clock=time.monotonic, renewed=observing.renewed, unusable=observing.secrets_unusable
     )
     now = asyncio.get_running_loop().time()
-    accounts = {name: account_of(copper, name, secrets.now, now, waited=observing.waited) for name in settings.accounts}
+    fixed = {name: account_of(copper, name, secrets.now, now, waited=observing.waited) for name in settings.accounts}
+
+    def opened(name: str, credentials: Callable[[], Credentials]) -> CopperAccount:
+        since = asyncio.get_running_loop().time()
+        return copper.account(name, credentials, _allowance(settings, since, observing.waited))
+
+    accounts = Accounts(fixed, opened, Keys(secrets.now))
     inputs = [*map(names.commands, CATALOGUE.entities), names.inbox, names.control]
     partitions = settings.topics.partitions
     world = World(
@@ -122,6 +133,7 @@ async def made(
         ),
         addresses=Addresses(connection, {spec.name: partitions for spec in topic_specs(names)}),
         accounts=accounts,
+        following=Following(connection, names.accounts, partitions, accounts.learn) if settings.oauth.keys else None,
         observing=observing,
         health=health,
         tracing=tracing,
@@ -161,8 +173,11 @@ def account_of(
 
     `waited` is told how long each call has waited for its permission.
     """
-    budget = Allowance(Budget(now().copper.requests_per_minute, since), waited)
-    return copper.account(name, lambda: _credentials(now().accounts[name]), budget)
+    return copper.account(name, lambda: _credentials(now().accounts[name]), _allowance(now(), since, waited))
+
+
+def _allowance(settings: Settings, since: float, waited: Callable[[Lane, float], None]) -> Allowance:
+    return Allowance(Budget(settings.copper.requests_per_minute, since), waited)
 
 
 def _credentials(account: AccountSettings) -> Credentials:

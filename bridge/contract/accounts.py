@@ -1,8 +1,9 @@
 """Accounts that connected themselves by OAuth, as records of the compacted topic `copper.bridge.accounts`.
 
-Two keys an account: its name, for what it is; its name and `/pending`, for a consent that was asked for and has not
-come back. Written by any replica, read by all from the beginning; the last record of a key holds. Tokens are in them
-as ciphertext only: who seals and opens them is no business of this module.
+Two keys an account: its name, for what it is, written by the shard that owns it; its name and `/pending`, for a consent
+that was asked for and has not come back, written by whoever was asked. Every replica reads all from the beginning; the
+last record of a key holds. Tokens are in them as ciphertext only: who seals and opens them is no business of this
+module.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ _PENDING = "/pending"
 
 
 class Standing(StrEnum):
-    """What is done for a connected account."""
+    """What is done for an account."""
 
     CONNECTED = "connected"
     """Everything."""
@@ -31,16 +32,25 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sealed:
+    """What a consent brought, as ciphertext."""
+
+    token: str = field(repr=False)
+    secret: str = field(repr=False)
+    """What the account's webhooks carry is derived from this: it stays when a new token comes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Connected:
-    """An account with a token. Sealed values are ciphertext."""
+    """An account with a token. Times are Unix milliseconds."""
 
     account: str
-    sealed_token: str = field(repr=False)
-    sealed_secret: str = field(repr=False)
-    """What its webhooks carry is derived from this: it stays when a new token comes."""
+    sealed: Sealed
     standing: Standing
     since_ms: int
-    """When it was first connected, Unix milliseconds."""
+    """When it was first connected."""
+    standing_ms: int
+    """Since when it stands as it does."""
     forget: bool = False
     """Of one that leaves: publish tombstones for all its records."""
 
@@ -61,8 +71,8 @@ Entry = Connected | Pending
 
 def entry_record(entry: Entry, names: TopicNames, partitions: int) -> Outgoing:
     """The record that says so."""
-    value = {name: member for name, member in asdict(entry).items() if name != "account"}
-    return _record(entry.account, isinstance(entry, Pending), orjson.dumps(value), names, partitions)
+    pending = isinstance(entry, Pending)
+    return _record(entry.account, pending, orjson.dumps(entry_value(entry)), names, partitions)
 
 
 def forgotten(account: str, names: TopicNames, partitions: int, *, pending: bool) -> Outgoing:
@@ -70,9 +80,25 @@ def forgotten(account: str, names: TopicNames, partitions: int, *, pending: bool
     return _record(account, pending, None, names, partitions)
 
 
-def _record(account: str, pending: bool, value: bytes | None, names: TopicNames, partitions: int) -> Outgoing:
-    key = f"{account}{_PENDING if pending else ''}".encode()
-    return Outgoing(names.accounts, shard_of(account, partitions), key, value)
+def entry_value(entry: Entry) -> dict[str, Any]:
+    """An entry without its account, as it is written."""
+    return {name: member for name, member in asdict(entry).items() if name != "account"}
+
+
+def connected_from(account: str, value: Mapping[str, Any]) -> Connected:
+    """The opposite of `entry_value`.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    return Connected(
+        account=account,
+        sealed=Sealed(str(value["sealed"]["token"]), str(value["sealed"]["secret"])),
+        standing=Standing(value["standing"]),
+        since_ms=int(value["since_ms"]),
+        standing_ms=int(value["standing_ms"]),
+        forget=bool(value["forget"]),
+    )
 
 
 def read_entry(record: Incoming) -> tuple[type[Entry], str, Entry | None] | None:
@@ -85,19 +111,14 @@ def read_entry(record: Incoming) -> tuple[type[Entry], str, Entry | None] | None
         account, kind = (key.removesuffix(_PENDING), Pending) if key.endswith(_PENDING) else (key, Connected)
         if record.value is None:
             return kind, account, None
-        return kind, account, _entry(kind, account, orjson.loads(record.value))
+        value = orjson.loads(record.value)
+        if kind is Connected:
+            return kind, account, connected_from(account, value)
+        return kind, account, Pending(account, str(value["digest"]), float(value["expires"]))
     except (ValueError, TypeError, KeyError):
         return None
 
 
-def _entry(kind: type[Entry], account: str, value: Mapping[str, Any]) -> Entry:
-    if kind is Pending:
-        return Pending(account, str(value["digest"]), float(value["expires"]))
-    return Connected(
-        account=account,
-        sealed_token=str(value["sealed_token"]),
-        sealed_secret=str(value["sealed_secret"]),
-        standing=Standing(value["standing"]),
-        since_ms=int(value["since_ms"]),
-        forget=bool(value["forget"]),
-    )
+def _record(account: str, pending: bool, value: bytes | None, names: TopicNames, partitions: int) -> Outgoing:
+    key = f"{account}{_PENDING if pending else ''}".encode()
+    return Outgoing(names.accounts, shard_of(account, partitions), key, value)

@@ -29,6 +29,8 @@ from bridge.settings.values import (
     Credential,
     Duration,
     Email,
+    FernetKey,
+    KeyName,
     Names,
     PublicUrl,
     Secret,
@@ -115,6 +117,30 @@ class AccountSettings(Group):
             raise ValueError("and access_token are both set; one of them is to go")
         if value is not None and not info.data.get("user_email", "?"):
             raise ValueError("needs user_email beside it")
+        return value
+
+
+class OAuthSettings(Group):
+    """Accounts that their owners connect by OAuth 2.0: the application that Copper has registered for you."""
+
+    client_id: Annotated[str, StringConstraints(pattern=r"^[!-~]+$")] | None = None
+    """As Copper gave it to you; null: nobody can connect an account."""
+    client_secret: Credential | None = Field(default=None, validate_default=True)
+    """The secret beside it. From the environment or a secret file."""
+    keys: Mapping[KeyName, FernetKey] = Field(default={}, validate_default=True)
+    """Names to keys that seal tokens in Kafka and sign links; the last name in order seals. From the same places."""
+    link_valid: Duration = timedelta(days=7)
+    """How long a link may be used to connect an account."""
+    authorize_url: Url = "https://app.copper.com/oauth/authorize"
+    """Where a customer is asked for consent."""
+    token_url: Url = "https://app.copper.com/oauth/token"  # noqa: S105 - an address
+    """Where a code is made a token."""
+
+    @field_validator("client_secret", "keys")
+    @classmethod
+    def _with_a_client(cls, value: Any, info: ValidationInfo) -> Any:
+        if not value and info.data.get("client_id") is not None:
+            raise ValueError("is required with client_id")
         return value
 
 

@@ -17,7 +17,12 @@ from bridge.settings.whole import Settings
 LOOK_SECONDS = 1.0
 
 ACCOUNT = ("user_email", "access_token", "api_key")
-GROUPS = {"commands": ("signing_keys",), "webhooks": ("secret", "accept")}
+GROUPS = {
+    "commands": ("signing_keys",),
+    "oauth": ("client_secret", "keys"),
+    "server": ("token",),
+    "webhooks": ("secret", "accept"),
+}
 """What is taken up while the bridge runs, besides the credentials of accounts."""
 
 _Marks = frozenset[tuple[str, int, int, int]]

@@ -1,21 +1,22 @@
 """Leaving: an account that was disconnected, on its way out.
 
 Its webhooks at Copper are removed and, if asked, everything that is known of its records; then it is said that it is
-gone, after which nobody serves it. Called by the shard session instead of all other flows of the account. May be
-cancelled at any moment and begins again: every step may be done twice.
+gone, after which nobody serves it. Its only flow while it lasts. May be cancelled at any moment and begins again: every
+step may be done twice.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
+from bridge.contract.announcements import Announcement, Told, announcement_record
 from bridge.contract.catalogue import CATALOGUE
+from bridge.contract.cursors import account_key, subscriptions_key
 from bridge.contract.records import Outgoing
 from bridge.policy import outcomes
 from bridge.policy.sightings import Trouble, Why
-from bridge.shard.ports import Draft, Ledger
-from bridge.shard.publishing import Publishing
+from bridge.shard.governing import Governing
+from bridge.shard.ports import Draft, Gate, Ledger
 
 AT_ONCE = 500
 """Tombstones in one transaction."""
@@ -25,59 +26,63 @@ HOPELESS = frozenset({Why.UNAUTHORIZED, Why.FORBIDDEN})
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The flow for one account.
-
-    `unsubscribe` removes its webhooks, given the ids of those we made. `gone` takes the number of tombstones and says
-    that it is over; False when that could not be kept.
-    """
+    """The flow. `unsubscribe` removes the account's webhooks, given the ids of those we made; `jitter` is in [0, 1)."""
 
     account: str
     forget: bool
-    unsubscribe: Callable[[Collection[int]], Awaitable[Any | Trouble]]
-    gone: Callable[[int], Awaitable[bool]]
+    gate: Gate
+    unsubscribe: Callable[[Collection[int]], Awaitable[object | Trouble]]
     ledger: Ledger
-    publishing: Publishing
+    governing: Governing
+    jitter: Callable[[], float]
+    observe: Callable[[Announcement], None]
 
     async def run(self) -> None:
-        """Leave; then wait for the session to end."""
-        await self._insist(self._unsubscribed)
+        """Leave, then wait to be ended."""
+        self.gate.open()  # an operator's pause, or refused credentials, would hold it for ever
+        webhooks = await self._unsubscribed()
         tombstones = await self._forgotten() if self.forget else 0
-        await self._insist(lambda: self.gone(tombstones))
+        await self._gone({"webhooks": webhooks, "tombstones": tombstones})
         await asyncio.Event().wait()
 
-    async def _insist(self, step: Callable[[], Awaitable[bool]]) -> None:
-        failures = 0
-        while not await step():
-            await asyncio.sleep(outcomes.backoff(failures, outcomes.LONGEST_PAUSE_SECONDS))
+    async def _unsubscribed(self) -> str:
+        key, failures = subscriptions_key(self.account), 0
+        while True:
+            kept = self.governing.publishing.memory.known.cursor(key)
+            answer = await self.unsubscribe(() if kept is None else tuple(kept["ids"]))
+            if not isinstance(answer, Trouble) or answer.why in HOPELESS:
+                await self._remove(self.governing.publishing.names.cursors, [key])
+                return "left" if isinstance(answer, Trouble) else "removed"
+            await asyncio.sleep(outcomes.pause(failures, self.jitter()))
             failures += 1
-
-    async def _unsubscribed(self) -> bool:
-        key = f"subscriptions/{self.account}"
-        kept = self.publishing.memory.known.cursor(key)
-        answer = await self.unsubscribe(() if kept is None else tuple(kept["ids"]))
-        if isinstance(answer, Trouble) and answer.why not in HOPELESS:
-            return False
-        await self._remove(self.publishing.names.cursors, [key])
-        return True
 
     async def _forgotten(self) -> int:
         """Nothing of the account's is known any more: its records, and how far they had been read."""
-        count = 0
+        known, names, count = self.governing.publishing.memory.known, self.governing.publishing.names, 0
         for entity in CATALOGUE.followed:
-            while keys := self._known(entity):
-                await self._remove(self.publishing.names.state(entity), keys)
+            while keys := known.records_of(entity, self.account, AT_ONCE):
+                await self._remove(names.state(entity), keys)
                 count += len(keys)
-        await self._remove(self.publishing.names.cursors, self.publishing.memory.known.cursors_of(self.account))
+        own = account_key(self.account)  # it says that this is to be done, and goes last
+        await self._remove(names.cursors, [key for key in known.cursors_of(self.account) if key != own])
         return count
 
-    def _known(self, entity: str) -> list[str]:
-        return self.publishing.memory.known.records_of(entity, self.account, AT_ONCE)
-
     async def _remove(self, topic: str, keys: Collection[str]) -> None:
-        shard = self.publishing.shard
+        shard = self.governing.publishing.shard
 
         def write(draft: Draft) -> None:
             for key in keys:
                 draft.add(Outgoing(topic, shard, key.encode(), None))
 
         await self.ledger.commit(write)
+
+    async def _gone(self, data: dict[str, object]) -> None:
+        publishing = self.governing.publishing
+        told = Announcement(Told.ACCOUNT_DISCONNECTED, self.account, round(publishing.clock() * 1000), data=data)
+
+        def write(draft: Draft) -> None:
+            self.governing.remove(draft, self.account)
+            draft.add(announcement_record(told, publishing.names, publishing.shard))
+
+        await self.ledger.commit(write)
+        self.observe(told)

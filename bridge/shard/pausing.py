@@ -5,6 +5,7 @@ says when one begins and ends. A pause outlives a session and a process by its c
 told to be over, and no restart tries refused credentials from everywhere at once. Called by the shard session.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -72,3 +73,26 @@ class Pausing:
 
         await self.ledger.commit(write)
         self.publishing.announced(told)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The only flow of a connected account that an operator has paused: its gate stays closed while this runs.
+
+    Its commands wait at the gate. `since` is in Unix seconds; `observe` as for `Pausing`.
+    """
+
+    account: str
+    gate: Gate
+    since: float
+    observe: Callable[[str, Paused | None], None]
+
+    async def run(self) -> None:
+        """Hold it for ever."""
+        paused = Paused(Why.OPERATOR, self.since)
+        self.observe(self.account, paused)
+        with self.gate.attended(paused):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.observe(self.account, None)

@@ -96,6 +96,10 @@ class Gate(Protocol):
         """Wait until it is not, trying the newest credentials now and then."""
         ...
 
+    def open(self) -> None:
+        """Whatever has closed it, let calls go out."""
+        ...
+
 
 class Draft(Protocol):
     """A transaction in the making. Records on changelog topics change what `Memory.drafted` shows at once."""

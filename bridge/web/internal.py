@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from bridge.policy.health import Verdict
+from bridge.web.accounts import AccountsApi, add_routes
 from bridge.web.page import Page
 
 
@@ -24,11 +25,12 @@ def internal(
     ready: Callable[[], Verdict],
     status: Callable[[], Mapping[str, Any]],
     history: Callable[[], Mapping[str, Any]],
+    accounts: AccountsApi,
 ) -> web.Application:
     """The application of the internal port. While the event loop stands still no probe is answered, which fails it.
 
     The start-up probe asks what the liveness probe asks: a restore may take as long as it moves. `status` is how things
-    are, `history` what happened lately; the page shows both.
+    are, `history` what happened lately; the page shows both. `accounts` lists them, and changes them.
     """
 
     async def livez(_request: web.Request) -> web.Response:
@@ -50,6 +52,7 @@ def internal(
     app.router.add_get("/api/status", shown(status))
     app.router.add_get("/api/history", shown(history))
     app.router.add_get("/metrics", make_aiohttp_handler(registry))
+    add_routes(app, accounts)
     Page(status, history).add_to(app)
     return app
 

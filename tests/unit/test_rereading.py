@@ -174,11 +174,11 @@ def test_after_a_change_of_the_key_notifications_with_the_secret_of_the_old_one_
     mounted: Mounted,
 ) -> None:
     secrets = mounted.begin()
-    tokens = Tokens(secrets.now, lambda: mounted.time)
+    tokens = Tokens(secrets.now, lambda _account: None, lambda: mounted.time)
     (old,) = tokens.of("acme")
     assert old == notifications.digest(notifications.webhook_secret(FIRST, "acme"))
     mounted.write("accounts__acme__api_key", NEXT)
-    (new,) = digests(mounted.later(secrets))["acme"]
+    (new,) = digests(mounted.later(secrets), "acme")
     assert tokens.of("acme") == (new, old)
     mounted.time += 10 * 60 + 30 * 60 - 1
     assert tokens.of("acme") == (new, old)

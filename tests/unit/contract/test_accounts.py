@@ -4,13 +4,13 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from bridge.contract.accounts import Connected, Entry, Pending, Standing, entry_record, forgotten, read_entry
+from bridge.contract.accounts import Connected, Entry, Pending, Sealed, Standing, entry_record, forgotten, read_entry
 from bridge.contract.records import Incoming, Outgoing, Position
 from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
 
 NAMES = TopicNames()
-ACME = Connected("acme", "ciphertext", "more", Standing.CONNECTED, 1_800_000_000_000)
+ACME = Connected("acme", Sealed("ciphertext", "more"), Standing.CONNECTED, 1_800_000_000_000, 1_800_000_000_001)
 ENTRIES = [ACME, replace(ACME, standing=Standing.LEAVING, forget=True), Pending("acme", "ab12", 1_800_000_000.5)]
 
 

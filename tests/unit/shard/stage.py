@@ -33,6 +33,7 @@ from bridge.shard.attempting import Attempting
 from bridge.shard.concluding import Concluding
 from bridge.shard.controlling import Controlled, Controlling
 from bridge.shard.executing import Executing, Served
+from bridge.shard.governing import Governing
 from bridge.shard.memory import Memory
 from bridge.shard.naming import Naming
 from bridge.shard.noticing import Noticing
@@ -257,8 +258,12 @@ class Stage:
 
     def controlling(self, *entities: str) -> Controlling:
         wake = {(ACCOUNT, each): self.snapshot_asked for each in entities or FOLLOWED}
-        controlled = Controlled([ACCOUNT, OTHER], entities or FOLLOWED, PARTITIONS, {ACCOUNT: self.sweep_asked}, wake)
-        return Controlling(controlled, self.ledger, self.publishing(), self.told.append)
+        publishing = self.publishing()
+        governing = Governing([OTHER], PARTITIONS, publishing)
+        controlled = Controlled(
+            [ACCOUNT, OTHER], entities or FOLLOWED, PARTITIONS, {ACCOUNT: self.sweep_asked}, wake, governing
+        )
+        return Controlling(controlled, self.ledger, publishing, self.told.append)
 
     @asynccontextmanager
     async def at_work(self, *inlets: Inlet, plain: Sequence[Flow] = ()) -> AsyncGenerator[asyncio.Event]:
