@@ -21,7 +21,7 @@ from bridge.copper.client import Observed
 from bridge.policy.changes import Reason, Verdict
 from bridge.policy.refusals import Paused
 from bridge.policy.sessions import Ending
-from bridge.policy.sightings import Lane, Trouble, Via
+from bridge.policy.sightings import Lane, Trouble, Via, Why
 from bridge.policy.subscribing import Plan
 from bridge.policy.sweeps import Held
 from bridge.settings import SettingsProblem
@@ -182,7 +182,8 @@ class Observing:
         if told is Told.SWEEP_COMPLETED:
             self._metrics.swept_at.labels(announcement.account).set(time.time())
         fields = {"account": announcement.account, "entity": announcement.entity, **announcement.data}
-        tell = _LOUDER.get(told, logs.info)
+        wanted = announcement.data.get("reason") == Why.OPERATOR
+        tell = logs.info if wanted else _LOUDER.get(told, logs.info)
         tell(Event(told.value), **{name: value for name, value in fields.items() if value is not None})
 
     def holding(self, account: str, held: Held | None) -> None:
