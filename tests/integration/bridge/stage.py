@@ -200,7 +200,8 @@ async def stage(
 ) -> AsyncGenerator[Stage]:
     """A bridge with a prefix and instance of its own, ready, and drained at the end.
 
-    `strangers` are accounts that only the double has, `oauth` says how they may connect themselves. `before` furnishes the double; `topics` are further ones to make and read, their names after the prefix and a dot;
+    `strangers` are accounts that only the double has, `oauth` says how they may connect themselves. `before` furnishes
+    the double; `topics` are further ones to make and read, their names after the prefix and a dot;
     `settings` are groups of settings, taken in addition to what is quick; `secrets` has the API keys in files; bridges
     with one `prefix` come one after the other, each with accounts of its own.
     """

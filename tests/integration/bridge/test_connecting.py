@@ -49,7 +49,7 @@ async def play(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory)
 async def test_an_account_is_connected_served_paused_resumed_and_forgotten(play: Stage) -> None:
     (known,) = play.account(GLOBEX).load("lead", [{"name": "Known Before"}])
     link = await deed(play, GLOBEX, "connect")
-    assert await consent(link["url"]) == "Copper is connected: globex"
+    assert await consent(link["url"], GLOBEX) == "Copper is connected: globex"
     await play.log.wait(play.names.state("lead"), lambda each: each.key == f"{GLOBEX}/{known}".encode())
     made = await eventual_reply(play)
     await play.event("company", "created", made, GLOBEX)
@@ -88,10 +88,12 @@ async def deed(play: Stage, account: str, what: str) -> dict[str, Any]:
         return dict(said)
 
 
-async def consent(link: str) -> str:
-    """What a customer reads at the end who opens the link and says yes."""
+async def consent(link: str, account: str) -> str:
+    """What a customer reads at the end who opens the link and says yes for an account of Copper's."""
     async with aiohttp.ClientSession() as session:
-        async with session.get(link) as answer:
+        async with session.get(link, allow_redirects=False) as answer:
+            where = answer.headers["Location"]
+        async with session.get(f"{where}&account={account}") as answer:
             page = await answer.text()
         form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
         (action,) = re.findall(r'action="([^"]*)"', page)
