@@ -122,4 +122,4 @@ def test_a_thousand_accounts_do_not_scan_in_step_neither_at_first_nor_later() ->
         f"seed {SEED}: {scans} entities every {every:.0f} s, {mean:.0f} scans a second; at most "
         f"{max(seconds.values())} in any, {max(seconds[each] for each in range(60))} in any of the first minute"
     )
-    assert max(seconds.values()) <= 1.4 * scans / every
+    assert max(seconds.values()) <= 1.5 * mean  # chance alone: who is in step would come all at once
