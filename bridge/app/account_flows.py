@@ -6,16 +6,22 @@ Made by `bridge.app.flows`, called by `shard.hosting` whenever an account comes 
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from bridge.app.webhooks import subscribing, unsubscribing
+from bridge.app.pacing import following, intervals_of, told
+from bridge.app.webhooks import subscribing as subscribing_of
+from bridge.app.webhooks import unsubscribing
 from bridge.app.world import World, enabled
 from bridge.contract.accounts import Standing
 from bridge.copper.entities import ENTITIES
+from bridge.policy.pacing import Pace, first, jittered
+from bridge.policy.sightings import Trouble
+from bridge.policy.subscribing import Plan
 from bridge.policy.sweeps import Brake
 from bridge.settings import Settings
 from bridge.shard.governing import Governing
+from bridge.shard.later import Later
 from bridge.shard.leaving import Leaving
 from bridge.shard.parts import Flow
 from bridge.shard.pausing import Held, Pausing
@@ -42,52 +48,63 @@ class AccountFlows:
         default_factory=lambda: defaultdict(asyncio.Event)
     )
 
-    def of(self, account: str, standing: Standing) -> Sequence[Flow]:
-        """The flows, in the order in which they are to begin."""
+    def of(self, account: str, standing: Standing, together: int) -> Sequence[Flow]:
+        """The flows, in the order in which they are to begin. So many accounts begin together in this shard."""
         match standing:
             case Standing.CONNECTED:
-                return self._all(account)
+                return self._all(account, together)
             case Standing.PAUSED:
                 return [self._held(account)]
         return [self._leaving(account)]
 
-    def _all(self, account: str) -> list[Flow]:
+    def _all(self, account: str, together: int) -> list[Flow]:
         """The pause first: the gate is as it was left before anybody calls."""
         world, copper = self.world, self.world.accounts.served[account]
         copper.take_over()
         world.observing.taken_over(account)
-        followed = enabled(world.settings)
-        return [
-            Pausing(account, copper.gate, self.ledger, self.publishing, world.observing.pausing),
-            *(flow for entity in followed for flow in self._followed(account, entity)),
-            Sweeping(
-                swept(world.settings, account, self._overlap),
-                copper,
-                self.ledger,
-                self.publishing,
-                self.wake[account],
-                world.observing.announced,
-                world.observing.holding,
-            ),
-            subscribing(
-                world.secrets.now,
-                world.accounts.secret,
-                copper,
-                self.ledger,
-                self.publishing,
-                world.observing.subscribed,
-            ),
-        ]
+        settings, observing, followed = world.settings, world.observing, enabled(world.settings)
+        pace = Pace({each: intervals_of(settings, each) for each in followed}, settings.copper.requests_per_minute)
+        at_once = together * len(followed) * len(world.membership.owned)  # as many as the other shards of this process
 
-    def _followed(self, account: str, entity: str) -> list[Flow]:
+        def later(flow: Flow) -> Flow:
+            usual = settings.events.poll_every.total_seconds()
+            return Later(flow, first(at_once, usual, random.random()))  # noqa: S311 - spread, not secrecy
+
+        def subscribed(account: str, outcome: Plan | Trouble) -> None:
+            pace.told = told(settings, outcome)
+            observing.subscribed(account, outcome)
+
+        flows: list[Flow] = [Pausing(account, copper.gate, self.ledger, self.publishing, observing.pausing)]
+        for entity in followed:
+            polling, snapshotting = self._followed(account, entity, following(pace, copper, entity))
+            flows += [polling, later(snapshotting)]
+        subscribing = subscribing_of(
+            world.secrets.now, world.accounts.secret, copper, self.ledger, self.publishing, subscribed
+        )
+        return [*flows, later(self._sweeping(account)), later(subscribing)]
+
+    def _followed(self, account: str, entity: str, pace: Callable[[bool], float]) -> tuple[Polling, Snapshotting]:
         observing, asked, done = self.world.observing, self.wake_snapshot[account, entity], asyncio.Event()
         polled = polled_of(self.world.settings, account, entity, self._overlap)
         copper = self.world.accounts.served[account]
         scanning = Scanning(account, entity, self._overlap, copper, self.ledger, self.publishing)
-        return [
-            Polling(polled, scanning, asked, done, self.tally[account, entity], observing.polled),
+        tally = self.tally[account, entity]
+        return (
+            Polling(polled, scanning, asked, done, tally, observing.polled, pace, random.random),
             Snapshotting(polled, scanning, asked, done, observing.snapshot_failed, observing.snapshot),
-        ]
+        )
+
+    def _sweeping(self, account: str) -> Sweeping:
+        observing = self.world.observing
+        return Sweeping(
+            swept(self.world.settings, account, self._overlap),
+            self.world.accounts.served[account],
+            self.ledger,
+            self.publishing,
+            self.wake[account],
+            observing.announced,
+            observing.holding,
+        )
 
     def _held(self, account: str) -> Held:
         world = self.world
@@ -118,7 +135,7 @@ def swept(settings: Settings, account: str, overlap: int) -> Swept:
     return Swept(
         account=account,
         entities=enabled(settings),
-        every=events.sweep_every.total_seconds(),
+        every=jittered(events.sweep_every.total_seconds(), random.random()),  # noqa: S311 - spread, not secrecy
         index_lag=settings.copper.index_lag.total_seconds(),
         overlap=overlap,
         brake=Brake(events.hold_deletes_above, events.hold_deletes_percent),
@@ -127,12 +144,11 @@ def swept(settings: Settings, account: str, overlap: int) -> Swept:
 
 def polled_of(settings: Settings, account: str, entity: str, overlap: int) -> Polled:
     """What to poll, and how."""
-    every = settings.events.of(entity).poll_every or settings.events.poll_every
     return Polled(
         account=account,
         entity=entity,
         filtered=ENTITIES[entity].modified_filter,
-        every=every.total_seconds(),
+        every=intervals_of(settings, entity).every,
         deep_every=settings.events.deep_every.total_seconds(),
         overlap=overlap,
         backfill=settings.events.backfill == "created",

@@ -11,10 +11,12 @@ from bridge.app.accounts import Accounts
 from bridge.app.health import Health
 from bridge.app.oauth import Keys
 from bridge.app.observing import Observing
+from bridge.app.pacing import intervals_of
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames, topic_specs
 from bridge.copper.budgeting import Allowance
 from bridge.copper.client import CopperAccount, CopperConnection
+from bridge.copper.transport import MAX_CONNECTIONS
 from bridge.copper.wire import ApiKey, BearerToken, Credentials
 from bridge.kafka.addresses import Addresses
 from bridge.kafka.connection import Connection, heed_cancellation
@@ -24,9 +26,10 @@ from bridge.kafka.intake import Intake
 from bridge.kafka.membership import Membership
 from bridge.kafka.topics import KafkaUnreachable, cluster_id, ensure
 from bridge.kafka.watermarks import Watermarks
-from bridge.policy.budget import Budget
+from bridge.policy.budget import SHARES_OF_ALL, Budget
 from bridge.policy.sightings import Lane
 from bridge.settings import AccountSettings, Rereading, Settings
+from bridge.shard.turns import Turns
 from bridge.telemetry.traces import Tracing
 
 KAFKA_AGAIN_SECONDS = 2.0
@@ -39,10 +42,9 @@ def enabled(settings: Settings) -> list[str]:
 
 
 def intervals(settings: Settings) -> dict[str, float | None]:
-    """Seconds from one scan of an entity to the next; None for one that is switched off."""
-    events, on = settings.events, enabled(settings)
-    own = {entity: events.of(entity).poll_every or events.poll_every for entity in on}
-    return {entity: own[entity].total_seconds() if entity in own else None for entity in FOLLOWED}
+    """Seconds from one scan of an entity to the next, usually; None for one that is switched off."""
+    on = enabled(settings)
+    return {entity: intervals_of(settings, entity).every if entity in on else None for entity in FOLLOWED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,10 @@ async def made(
     cluster = await _prepared(settings, names, connection, observing)
     copper = await stack.enter_async_context(
         CopperConnection(
-            settings.copper.base_url, timeout=settings.copper.timeout.total_seconds(), observe=observing.called
+            settings.copper.base_url,
+            timeout=settings.copper.timeout.total_seconds(),
+            observe=observing.called,
+            turn=Turns(MAX_CONNECTIONS, SHARES_OF_ALL).turn,
         )
     )
     health.asked(answered=True)

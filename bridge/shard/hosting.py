@@ -18,10 +18,10 @@ class Hosting:
     def __init__(
         self,
         hosted: Callable[[], Mapping[str, Standing]],
-        flows: Callable[[str, Standing], Sequence[Flow]],
+        flows: Callable[[str, Standing, int], Sequence[Flow]],
         changed: asyncio.Event,
     ) -> None:
-        """`flows` makes what works for an account that stands so; the first of them begin first."""
+        """`flows` makes what works for an account that stands so, given how many accounts begin together."""
         self._hosted = hosted
         self._flows = flows
         self._changed = changed
@@ -36,13 +36,14 @@ class Hosting:
                 hosted = self._hosted()
                 for account in [each for each in self._standing if hosted.get(each) is not self._standing[each]]:
                     await self._end(account)
-                for account in hosted.keys() - self._standing.keys():
-                    self._begin(group, account, hosted[account])
+                coming = hosted.keys() - self._standing.keys()
+                for account in coming:
+                    self._begin(group, account, hosted[account], len(coming))
                 await self._changed.wait()
 
-    def _begin(self, group: asyncio.TaskGroup, account: str, standing: Standing) -> None:
+    def _begin(self, group: asyncio.TaskGroup, account: str, standing: Standing, together: int) -> None:
         self._standing[account] = standing
-        self._tasks[account] = [group.create_task(eternal(flow)) for flow in self._flows(account, standing)]
+        self._tasks[account] = [group.create_task(eternal(flow)) for flow in self._flows(account, standing, together)]
 
     async def _end(self, account: str) -> None:
         del self._standing[account]
