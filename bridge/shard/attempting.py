@@ -76,7 +76,7 @@ class Attempting:
     def broken(self, command: Command) -> Outcome:
         """The outcome when our own code failed: `unknown` if an attempt may have had an effect."""
         entry, action = read_journal(self.publishing.memory.known, command), _action(command)
-        if isinstance(entry, Attempted):
+        if isinstance(entry, Attempted) and entry.fingerprint == command.fingerprint:
             run = self._run(command, action, entry, lambda _begun: None)
             return undecided(run, "the bridge failed after the call may have been made: look before you repeat it")
         detail = "the bridge failed before any call was made"

@@ -20,7 +20,7 @@ from bridge.policy.changes import Sighting
 from bridge.policy.positions import Positions
 from bridge.policy.sightings import Via
 from bridge.shard.cursors import cursor_record, following_since
-from bridge.shard.journal import finished_record
+from bridge.shard.journal import finished_record, taken
 from bridge.shard.outcome import Gone, Outcome, Seen
 from bridge.shard.ports import Draft, Ledger, Replies, Tracing
 from bridge.shard.publishing import Publishing
@@ -102,14 +102,15 @@ class Concluding:
     def _answer(self, draft: Draft, command: Command, reply: Reply, outcome: Outcome) -> Reply:
         """Draft reply and journal entry.
 
-        An answer larger than a record may be is left out of both, and that is said.
+        An answer larger than a record may be is left out of both, and that is said. Of a command that ended without an
+        attempt while another took its id the journal keeps nothing: the entry is that one's, whose call may be made.
         """
         names, shard, now = self.publishing.names, self.publishing.shard, self.publishing.clock()
         entry = finished_record(names, shard, command, reply, now, outcome.doubt)
         if not (entry.fits() and reply_record(command, reply, names, shard).fits()):
             reply = _without_answer(command, reply)
             entry = finished_record(names, shard, command, reply, now, None)
-        if outcome.keep:
+        if outcome.keep and not taken(self.publishing.memory.drafted, command):
             draft.add(entry)
         draft.add(_addressed(command, reply, names, shard))
         return reply

@@ -34,6 +34,12 @@ def read_journal(view: View, command: Command) -> Attempted | Finished | None:
     return None if entry is None else read_entry(entry)
 
 
+def taken(view: View, command: Command) -> bool:
+    """Whether the command's id is that of another one, which asks something else."""
+    entry = read_journal(view, command)
+    return entry is not None and entry.fingerprint != command.fingerprint
+
+
 def attempt_record(names: TopicNames, shard: int, command: Command, at: float, since: float) -> Outgoing:
     """That a call is about to be made."""
     return _record(names, shard, command, {"state": "attempt", "at": at, "since": since}, _ATTEMPTED)

@@ -263,6 +263,42 @@ async def test_the_same_id_for_something_else_is_refused(
     assert journaled(stage, "c-1") == ["attempt", "done"]
 
 
+ELSEWHERE = {"record_id": 8, "command_id": "c-1"}
+"""What a second command of one id is about."""
+
+
+@pytest.mark.parametrize(
+    ("other", "status"),
+    [
+        ({"action": "delete", **ELSEWHERE, "deadline": EPOCH + 3.0}, "expired"),
+        ({"action": "update", **ELSEWHERE, "data": {"name": "B"}, "expect": {"name": "Other"}}, "failed"),
+        ({"action": "get", **ELSEWHERE}, "succeeded"),
+    ],
+)
+async def test_a_command_that_took_its_id_is_remembered_whatever_becomes_of_another_with_that_id(
+    stage: Stage, other: dict[str, Any], status: str
+) -> None:
+    """Both find no entry, one is attempted and in doubt, the other ends without an attempt; then the session ends."""
+    for record_id in (7, 8):
+        stage.copper.keep("company", record_id, name="Tideglass")
+    stage.copper.admitting.extend([0.0, 100.0 if "deadline" in other else 0.0])
+    first = [instead({"id": 8})] if other["action"] == "get" else []
+    stage.copper.script["execute"].extend([*first, after(IN_DOUBT)])
+    async with stage.at_work(stage.executing()):
+        stage.send("update", record_id=7, data={"name": "A"}, command_id="c-1")
+        stage.send(**other)
+        await stage.until(stage.replied)
+    assert (stage.replied()[0].status, stage.replied()[0].offset) == (status, 1)
+    async with stage.at_work(stage.executing()):
+        stage.send("update", record_id=7, data={"name": "A"}, command_id="c-1")
+        await stage.until(lambda: len(stage.replied()) == 3)
+    assert [(each.status, each.code, each.value["duplicate"]) for each in stage.replied()[1:]] == [
+        ("succeeded", None, False), ("succeeded", None, True)
+    ]  # fmt: skip
+    assert stage.copper.effects == [("update", "company", 7)]
+    assert journaled(stage, "c-1") == ["attempt", "done"]
+
+
 async def test_a_failure_is_remembered_as_well(stage: Stage) -> None:
     stage.copper.script["execute"].append(instead(Trouble(Why.INVALID, "name is odd", 422)))
     asked = {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"}
