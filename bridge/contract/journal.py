@@ -18,6 +18,8 @@ class Attempted:
     fingerprint: str
     at: float
     since: float
+    position: str | None = None
+    """Where the command lay at first; earlier versions did not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def read_entry(entry: Mapping[str, Any]) -> Attempted | Finished:
         KeyError, ValueError: it was written by a later one.
     """
     if entry["state"] == "attempt":
-        return Attempted(entry["fingerprint"], entry["at"], entry.get("since", entry["at"]))
+        return Attempted(entry["fingerprint"], entry["at"], entry.get("since", entry["at"]), entry.get("position"))
     settled = entry.get("settled")
     told = None if settled is None else Settled(settled["record_id"], settled["event_id"], settled["at"])
     return Finished(entry["fingerprint"], entry["at"], from_stored(entry["reply"]), told)

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from bridge.contract.commands import Command
+from bridge.contract.commands import Command, Malformed
 from bridge.contract.journal import Attempted, Finished, Settled, journal_key, read_entry
 from bridge.contract.records import Outgoing
 from bridge.contract.replies import Reply, Status, stored
@@ -34,6 +34,13 @@ def read_journal(view: View, command: Command) -> Attempted | Finished | None:
     return None if entry is None else read_entry(entry)
 
 
+def attempted_before(view: View, refused: Malformed) -> bool:
+    """Whether what is refused now was attempted, under the settings of before, and has no result."""
+    entry = None if refused.account is None else view.journal(journal_key(refused.account, refused.id))
+    attempted = None if entry is None else read_entry(entry)
+    return isinstance(attempted, Attempted) and attempted.position == str(refused.position)
+
+
 def taken(view: View, command: Command) -> bool:
     """Whether the command's id is that of another one, which asks something else."""
     entry = read_journal(view, command)
@@ -42,7 +49,8 @@ def taken(view: View, command: Command) -> bool:
 
 def attempt_record(names: TopicNames, shard: int, command: Command, at: float, since: float) -> Outgoing:
     """That a call is about to be made."""
-    return _record(names, shard, command, {"state": "attempt", "at": at, "since": since}, _ATTEMPTED)
+    entry = {"state": "attempt", "at": at, "since": since, "position": str(command.position)}
+    return _record(names, shard, command, entry, _ATTEMPTED)
 
 
 def attempted_since(view: View, at: float) -> bool:
