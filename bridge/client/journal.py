@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from bridge.client.connecting import Kafka, consumer, places, read_from, read_to
-from bridge.contract.journal import Attempted, Finished, read_entry
+from bridge.contract.journal import Attempted, Finished, Void, read_entry
 from bridge.contract.records import Incoming
 from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
@@ -57,6 +57,7 @@ def _step(record: Incoming) -> Step | None:
         return Step(at, None, None)
     try:
         entry: Any = orjson.loads(record.value)
-        return Step(at, entry.get("action"), read_entry(entry))
+        told = read_entry(entry)
+        return Step(at, entry.get("action"), None if isinstance(told, Void) else told)
     except (KeyError, ValueError, TypeError, AttributeError):
         return None

@@ -23,6 +23,13 @@ class Attempted:
 
 
 @dataclass(frozen=True, slots=True)
+class Void:
+    """The attempt before it provably had no effect, and the next is to come: the id is still the command's."""
+
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """A create that was answered `unknown` was seen after all; `at` is Unix seconds by the bridge's clock."""
 
@@ -47,7 +54,7 @@ def journal_key(account: str, command_id: str) -> str:
     return f"{account}/{command_id}"
 
 
-def read_entry(entry: Mapping[str, Any]) -> Attempted | Finished:
+def read_entry(entry: Mapping[str, Any]) -> Attempted | Void | Finished:
     """An entry as it was written, by this version or an older one.
 
     Raises:
@@ -55,6 +62,8 @@ def read_entry(entry: Mapping[str, Any]) -> Attempted | Finished:
     """
     if entry["state"] == "attempt":
         return Attempted(entry["fingerprint"], entry["at"], entry.get("since", entry["at"]), entry.get("position"))
+    if entry["state"] == "void":
+        return Void(entry["fingerprint"])
     settled = entry.get("settled")
     told = None if settled is None else Settled(settled["record_id"], settled["event_id"], settled["at"])
     return Finished(entry["fingerprint"], entry["at"], from_stored(entry["reply"]), told)

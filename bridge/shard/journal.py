@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from bridge.contract.commands import Command, Malformed
-from bridge.contract.journal import Attempted, Finished, Settled, journal_key, read_entry
+from bridge.contract.journal import Attempted, Finished, Settled, Void, journal_key, read_entry
 from bridge.contract.records import Outgoing
 from bridge.contract.replies import Reply, Status, stored
 from bridge.contract.topics import TopicNames
@@ -28,7 +28,7 @@ def entry_key(command: Command) -> str:
     return journal_key(command.account, command.id)
 
 
-def read_journal(view: View, command: Command) -> Attempted | Finished | None:
+def read_journal(view: View, command: Command) -> Attempted | Void | Finished | None:
     """What the journal holds under the command's id."""
     entry = view.journal(entry_key(command))
     return None if entry is None else read_entry(entry)
@@ -51,6 +51,11 @@ def attempt_record(names: TopicNames, shard: int, command: Command, at: float, s
     """That a call is about to be made."""
     entry = {"state": "attempt", "at": at, "since": since, "position": str(command.position)}
     return _record(names, shard, command, entry, _ATTEMPTED)
+
+
+def void_record(names: TopicNames, shard: int, command: Command) -> Outgoing:
+    """That the attempt before it provably had no effect. Whoever else comes with the id is refused all the same."""
+    return _record(names, shard, command, {"state": "void"})
 
 
 def attempted_since(view: View, at: float) -> bool:

@@ -138,9 +138,9 @@ class Evidence:
         found: dict[str, list[tuple[float, str]]] = defaultdict(list)
         for record in self.records:
             if record.position.topic == self.journal:
-                entry = json.loads(record.value) if record.value else {"state": "void", "action": ""}
-                said = f"{entry['state']} {entry['action']}".strip()
-                found[(record.key or b"").decode()].append((record.timestamp_ms / 1000, said))
+                entry = json.loads(record.value or b"")
+                moment, said = record.timestamp_ms / 1000, f"{entry['state']} {entry['action']}"
+                found[(record.key or b"").decode()].append((moment, said))
         return found
 
     def _entries(self, order: Order, at: Sequence[Position]) -> list[tuple[float, str]]:
