@@ -25,7 +25,6 @@ LONG_AGO = 60.0
 """Before the commands: what Copper stamps then cannot be their doing."""
 UPDATE: Mapping[str, Any] = {"action": "update", "record_id": 7, "data": {"name": "A"}}
 OTHERS: Mapping[str, Mapping[str, Any]] = {
-    "another update": {"action": "update", "record_id": 8, "data": {"name": "B"}},
     "one that expires": {"action": "delete", "record_id": 8, "deadline": EPOCH + LONG_AGO + 2.0},
     "one that expects": {"action": "update", "record_id": 8, "data": {"name": "B"}, "expect": {"name": "Other"}},
     "a read": {"action": "get", "record_id": 8},
