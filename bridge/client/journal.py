@@ -21,12 +21,12 @@ from bridge.contract.topics import TopicNames
 class Step:
     """An entry about a command as it was written. `at` is Unix seconds.
 
-    `entry` None: the attempt before it provably had no effect.
+    `entry` None: the attempt before it was taken back like a `Void` one, by an earlier version.
     """
 
     at: float
     action: str | None
-    entry: Attempted | Finished | None
+    entry: Attempted | Void | Finished | None
 
 
 async def journal(
@@ -57,7 +57,6 @@ def _step(record: Incoming) -> Step | None:
         return Step(at, None, None)
     try:
         entry: Any = orjson.loads(record.value)
-        told = read_entry(entry)
-        return Step(at, entry.get("action"), None if isinstance(told, Void) else told)
+        return Step(at, entry.get("action"), read_entry(entry))
     except (KeyError, ValueError, TypeError, AttributeError):
         return None

@@ -20,7 +20,7 @@ from bridge.policy import outcomes, settling
 from bridge.policy.permissions import Permissions
 from bridge.policy.sameness import fields_equal
 from bridge.policy.sightings import Trouble, Why
-from bridge.shard.journal import attempt_record, read_journal, taken, void_record
+from bridge.shard.journal import attempt_record, read_journal, void_record
 from bridge.shard.naming import Naming
 from bridge.shard.outcome import Outcome, Run, done, expired, hopeless, kept, succeeded, undecided
 from bridge.shard.ports import Copper, Draft, Ledger, Tracing
@@ -173,10 +173,9 @@ class Attempting:
             run.began_s, run.since_s = publishing.clock(), run.copper.now()
 
         def write(draft: Draft) -> bool:
-            view = publishing.memory.drafted
-            entry = read_journal(view, command)
-            mine = entry is None or isinstance(entry, Void) or (journaled and isinstance(entry, Attempted))
-            if not mine or taken(view, command):
+            entry = read_journal(publishing.memory.drafted, command)
+            open_to_us = Attempted | Void if journaled else Void
+            if entry is not None and not (isinstance(entry, open_to_us) and entry.fingerprint == command.fingerprint):
                 return False
             draft.add(attempt_record(publishing.names, publishing.shard, command, run.began_s, run.since_s))
             return True
