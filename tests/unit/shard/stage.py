@@ -380,12 +380,10 @@ class Stage:
     def cursor(self, key: str) -> Any:
         return self.memory.known.cursor(key)
 
-    def journal(self) -> list[tuple[str, str | None]]:
-        """Command id and state of each entry, None for one that was taken back."""
-        return [
-            ((record.key or b"").decode().partition("/")[2], orjson.loads(record.value or b"null") and _state(record))
-            for record in self.log.of(NAMES.journal)
-        ]
+    def journal(self) -> list[tuple[str, str]]:
+        """Command id and state of each entry."""
+        entries = self.log.of(NAMES.journal)
+        return [((record.key or b"").decode().partition("/")[2], _state(record)) for record in entries]
 
     def called(self, method: str) -> list[Any]:
         """What the calls of one kind were about."""
