@@ -24,7 +24,7 @@ def decoded(**members: object) -> Control | ControlRefused:
 
 def test_a_message_is_read_as_it_was_written() -> None:
     for asked in Asked:
-        about = ("lead", 1_790_000_000) if asked is Asked.SET_CURSOR else ()
+        about = ("lead", 1_790_000_000) if asked is Asked.SET_CURSOR else (None, None)
         sealed = Sealed("token", "secret") if asked is Asked.CONNECT else None
         control = Control("c-1", asked, "acme", *about, sealed=sealed)
         written = control_record(control, TopicNames(), 4)
