@@ -24,9 +24,9 @@ def decoded(**members: object) -> Control | ControlRefused:
 
 def test_a_message_is_read_as_it_was_written() -> None:
     for asked in Asked:
-        about = ("lead", 1_790_000_000) if asked is Asked.SET_CURSOR else (None, None)
+        entity, to = ("lead", 1_790_000_000) if asked is Asked.SET_CURSOR else (None, None)
         sealed = Sealed("token", "secret") if asked is Asked.CONNECT else None
-        control = Control("c-1", asked, "acme", *about, sealed=sealed)
+        control = Control("c-1", asked, "acme", entity, to, sealed)
         written = control_record(control, TopicNames(), 4)
         assert written.partition == shard_of("acme", 4)
         assert decode_control(record(written.value), ACCOUNTS) == control
