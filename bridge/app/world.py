@@ -1,6 +1,7 @@
 """What all shards of a process share, and how it is made: once, by `app.running`."""
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +43,11 @@ def intervals(settings: Settings) -> dict[str, float | None]:
     return {entity: own[entity].total_seconds() if entity in own else None for entity in FOLLOWED}
 
 
+def replica_of(settings: Settings) -> str:
+    """What this process is known by among the replicas: in Kubernetes both are the pod's name."""
+    return settings.kafka.member_id or socket.gethostname()
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What all shards share."""
@@ -63,6 +69,8 @@ class World:
     tracing: Tracing
     waiting: dict[int, Callable[[], Counter[str]]] = field(default_factory=dict)
     """By shard: commands taken in and not yet answered, by account."""
+    owners: dict[int, str] = field(default_factory=dict)
+    """Shard to the replica that owns it, as the group told it last; for people, kept by `app.looking`."""
 
 
 async def made(
@@ -116,6 +124,7 @@ async def made(
             group=settings.instance,
             topic=names.cursors,
             session_seconds=settings.kafka.session_timeout.total_seconds(),
+            name=replica_of(settings),
             member_id=settings.kafka.member_id,
             notice=observing.owning,
             moved=lambda: health.moved("membership", "in the group"),
