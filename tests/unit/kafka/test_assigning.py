@@ -93,7 +93,9 @@ def _of(counts: tuple[int, int]) -> str:
 
 
 @pytest.mark.figures
-@pytest.mark.parametrize(("shards", "members"), [(4, 3), (12, 3), (64, 8)])
+@pytest.mark.parametrize(
+    ("shards", "members"), [(4, 3), (12, 3), (64, 8), pytest.param(256, 16, marks=pytest.mark.nightly)]
+)
 def test_no_more_shards_move_than_must(shards: int, members: int) -> None:
     seed = 7
     ours, robin = (
