@@ -60,14 +60,17 @@ class Moves:
         }
 
     async def _served(self, what: str) -> None:
-        truths = self.run.truths
-        before = [self._answers(truth.callers.sent) for truth in truths]
+        enough = {t.account.name: self._answers(t.callers.sent) + COMMANDS for t in self.run.truths}
 
-        def all_are() -> bool:
-            return all(self._answers(t.callers.sent) >= was + COMMANDS for t, was in zip(truths, before, strict=True))
+        def waiting() -> list[str]:
+            return [
+                f"{what}: {t.account.name} in shard {t.callers.shard}"
+                for t in self.run.truths
+                if self._answers(t.callers.sent) < enough[t.account.name]
+            ]
 
-        if not await self.run.until(all_are, PATIENCE_S):
-            self.run.verdict.wrong["accounts that stand still"].append(what)
+        if not await self.run.until(lambda: not waiting(), PATIENCE_S):
+            self.run.verdict.wrong["accounts that stand still"] += waiting()
 
     def _answers(self, sent: Mapping[Any, Any]) -> int:
         return sum(self.run.log.replied[each.id] > 0 for each in sent.values())
