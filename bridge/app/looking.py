@@ -1,7 +1,8 @@
 """Looking: what nobody tells and has to be looked at now and then, for metrics and for the probes.
 
-Whether Kafka answers and how far the inputs have been worked off; budgets, commands that wait, the delay of the event
-loop. Nothing of it is on the way of a command or an event. One task of the process, started by `app.running`.
+Whether Kafka answers and how far the inputs have been worked off; who owns which shard; budgets, commands that wait,
+the delay of the event loop. Nothing of it is on the way of a command or an event. One task of the process, started by
+`app.running`.
 """
 
 import asyncio
@@ -10,10 +11,14 @@ from collections import Counter, deque
 from bridge.app.pacing import intervals_of
 from bridge.app.world import World, enabled
 from bridge.contract.sharding import shard_of
+from bridge.kafka.connection import heed_cancellation
+from bridge.kafka.owners import owners
 from bridge.telemetry import logs
 from bridge.telemetry.metrics import Metrics
 
 LOOK_SECONDS = 3.0
+OWNERS_SECONDS = 10.0
+"""Between two questions who owns what; it is asked at once when the group has shared out anew."""
 TICK_SECONDS = 0.25
 LAG_SECONDS = 30.0
 """The worst delay of so long is shown: longer than Prometheus takes to come again."""
@@ -25,11 +30,16 @@ async def looking(world: World, changed: asyncio.Event) -> None:
     metrics, lags = world.observing.metrics, deque[float](maxlen=round(LAG_SECONDS / TICK_SECONDS))
     for entity in enabled(world.settings):
         metrics.scan_interval.labels(entity).set(intervals_of(world.settings, entity).slowest)
+    loop, told, due = asyncio.get_running_loop(), 0, 0.0
     async with asyncio.TaskGroup() as group:
         group.create_task(_feel(lags))
         while True:
             await _ask(world, metrics)
             world.accounts.rekeyed()
+            if world.health.reached and (told != world.membership.told or loop.time() >= due):
+                told, due = world.membership.told, loop.time() + OWNERS_SECONDS
+                await _ask_owners(world)
+            heed_cancellation()
             world.health.moved("looking", "asking Kafka")
             if world.health.reached is not reached:
                 reached = world.health.reached
@@ -59,6 +69,14 @@ async def _ask(world: World, metrics: Metrics) -> None:
         lag[topic] += max(0, end - positions[shard].get(topic, 0)) if shard in positions else 0
     for topic, count in lag.items():
         metrics.input_lag.labels(topic).set(count)
+
+
+async def _ask_owners(world: World) -> None:
+    """What was told last stands while nothing is: a rebalance is over in a moment, and without Kafka nothing moves."""
+    found = await owners(world.connection, group=world.settings.instance, topic=world.names.cursors)
+    if found is not None:
+        world.owners.clear()
+        world.owners.update(found)
 
 
 def _tell(*, reached: bool) -> None:

@@ -27,7 +27,7 @@ from bridge.app.shards import Shards
 from bridge.app.status import Process, status
 from bridge.app.tracing import Exporting
 from bridge.app.webhooks import Tokens
-from bridge.app.world import World, intervals, made
+from bridge.app.world import World, intervals, made, replica_of
 from bridge.policy.health import PATIENCE_SECONDS
 from bridge.settings import Settings
 from bridge.telemetry import logs
@@ -224,6 +224,7 @@ def _process(settings: Settings) -> Process:
         started_at=time.time(),
         kafka=settings.kafka.bootstrap_servers,
         prefix=settings.topics.prefix,
+        replica=replica_of(settings),
     )
 
 
@@ -235,7 +236,8 @@ def _status_before(process: Process, observing: Observing) -> Mapping[str, Any]:
         ready=False,
         owned=(),
         opened=(),
-        partitions=1,
+        owners={},
+        partitions=0,
         accounts={},
         entities={},
         limit=0,
@@ -251,6 +253,7 @@ def _status(process: Process, world: World, shards: Shards) -> Mapping[str, Any]
         ready=world.health.ready().good,
         owned=world.membership.owned,
         opened=shards.open,
+        owners=world.owners,
         partitions=settings.topics.partitions,
         accounts=world.accounts.served,
         entities=intervals(settings),

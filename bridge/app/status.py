@@ -28,6 +28,8 @@ class Process:
     """The bootstrap servers."""
     prefix: str
     """Of the topics."""
+    replica: str
+    """What this process is known by among the replicas."""
 
 
 class Spending(Protocol):
@@ -62,21 +64,23 @@ def status(
     ready: bool,
     owned: Collection[int],
     opened: Collection[int],
+    owners: Mapping[int, str],
     partitions: int,
     accounts: Mapping[str, Spending],
     entities: Mapping[str, float | None],
     limit: int,
     observing: Observed,
 ) -> dict[str, Any]:
-    """The whole. Of an account whose shard is another process's only that is told: it is the other's to know.
+    """The whole. Of an account whose shard is another process's only whose is told: the rest is the other's to know.
 
-    `entities` are given with the usual seconds from one scan to the next, None when switched off; `limit` is the calls
-    a minute that each account is granted.
+    `owners` are as the group told them last; what is ours is known better. `entities` are given with the usual seconds
+    from one scan to the next, None when switched off; `limit` is the calls a minute that each account is granted.
     """
     shown: dict[str, Any] = {}
+    known = {**owners, **dict.fromkeys(owned, process.replica)}
     for name in sorted(accounts):
         shard = shard_of(name, partitions)
-        shown[name] = {"shard": shard, "here": shard in owned}
+        shown[name] = {"shard": shard, "owner": known.get(shard), "here": shard in owned}
         if shard in owned:
             since = observing.owned_since.get(shard, now)
             shown[name] |= _account(name, accounts[name], entities, since, now, limit, observing)
@@ -86,7 +90,12 @@ def status(
         "now": now,
         "ready": ready,
         "state": worst([*states, State.ON_TIME if ready else State.PENDING]),
-        "shards": {"owned": sorted(owned), "open": sorted(opened)},
+        "shards": {
+            "count": partitions,
+            "owned": sorted(owned),
+            "open": sorted(opened),
+            "owners": {str(shard): known[shard] for shard in sorted(known)},
+        },
         "accounts": shown,
     }
 

@@ -1,6 +1,7 @@
 """What all shards of a process share, and how it is made: once, by `app.running`."""
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -47,6 +48,11 @@ def intervals(settings: Settings) -> dict[str, float | None]:
     return {entity: intervals_of(settings, entity).every if entity in on else None for entity in FOLLOWED}
 
 
+def replica_of(settings: Settings) -> str:
+    """What this process is known by among the replicas: in Kubernetes both are the pod's name."""
+    return settings.kafka.member_id or socket.gethostname()
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What all shards share."""
@@ -70,6 +76,8 @@ class World:
     tracing: Tracing
     waiting: dict[int, Callable[[], Counter[str]]] = field(default_factory=dict)
     """By shard: commands taken in and not yet answered, by account."""
+    owners: dict[int, str] = field(default_factory=dict)
+    """Shard to the replica that owns it, as the group told it last; for people, kept by `app.looking`."""
 
 
 async def made(
@@ -132,6 +140,7 @@ async def made(
             group=settings.instance,
             topic=names.cursors,
             session_seconds=settings.kafka.session_timeout.total_seconds(),
+            name=replica_of(settings),
             member_id=settings.kafka.member_id,
             notice=observing.owning,
             moved=lambda: health.moved("membership", "in the group"),

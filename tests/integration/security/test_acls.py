@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncGenerator, Iterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,6 +25,8 @@ from bridge.contract.commands import encode
 from bridge.contract.control import Asked, Control
 from bridge.contract.grants import Grant, Manage, of_bridge, of_caller, of_consumer, of_operator
 from bridge.contract.topics import TopicNames
+from bridge.kafka.connection import Connection
+from bridge.kafka.owners import owners
 from bridge.kafka.topics import TopicsUnfit
 from bridge.policy.redriving import Search, Step, decide
 from bridge.sandbox.copper import CopperDouble, DoubleAccount
@@ -77,6 +80,13 @@ async def test_with_exactly_what_the_page_lists_everything_works(broker: Secured
         await _called(broker, play)
         await _consumed(broker, play)
         await _operated(broker, play)
+        assert await _owners(broker, EXACT) == dict.fromkeys(range(SHARDS), socket.gethostname())
+        assert await _owners(broker, CALLER) is None
+
+
+async def _owners(broker: Secured, user: str) -> dict[int, str] | None:
+    settings = KafkaSettings.model_validate(broker.sasl("PLAIN", user=user))
+    return await owners(Connection(settings, "test"), group=PREFIX, topic=NAMES.cursors)
 
 
 async def _misplaced(play: Stage) -> None:

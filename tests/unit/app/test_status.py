@@ -1,6 +1,7 @@
 """What `/api/status` shows."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from bridge.shard.polling import Polled, Scanned
 from bridge.shard.snapshotting import Taken
 
 PARTITIONS = 4
-PROCESS = Process("copper-bridge", "bridge-0", "0.1.0", 1_790_000_000.0, "localhost:9092", "copper")
+PROCESS = Process("copper-bridge", "bridge-0", "0.1.0", 1_790_000_000.0, "localhost:9092", "copper", "bridge-0")
 LEAD, TASK = (
     Polled("acme", entity, filtered=True, every=15, deep_every=300, overlap=120, backfill=False)
     for entity in ("lead", "task")
@@ -41,6 +42,7 @@ def shown(
     observing: Observing,
     *,
     owned: frozenset[int] = frozenset(range(PARTITIONS)),
+    owners: Mapping[int, str] | None = None,
     ready: bool = True,
     after: float = 0.0,
 ) -> Any:
@@ -51,6 +53,7 @@ def shown(
         ready=ready,
         owned=owned,
         opened={2, 1},
+        owners=owners or {},
         partitions=PARTITIONS,
         accounts={"zeta": account, "acme": account},
         entities={"lead": 15.0, "task": 15.0, "project": None},
@@ -63,13 +66,16 @@ def shown(
 def test_every_account_shows_its_scans_its_calls_and_that_nothing_is_held(observing: Observing) -> None:
     observing.polled(LEAD, Scanned())
     whole = shown(observing)
-    assert (whole["ready"], whole["shards"]) == (True, {"owned": [0, 1, 2, 3], "open": [1, 2]})
+    ours = {str(shard): "bridge-0" for shard in range(PARTITIONS)}
+    assert whole["ready"]
+    assert whole["shards"] == {"count": 4, "owned": [0, 1, 2, 3], "open": [1, 2], "owners": ours}
     assert list(whole["accounts"]) == ["acme", "zeta"]
     acme = whole["accounts"]["acme"]
     silent = {"scanned_at": None, "trouble": None, "events": 0, "event_at": None, "snapshot": None}
     scanned = {"scanned_at": observing.scanned_at["acme", "lead"]}
     assert acme == {
         "shard": shard_of("acme", PARTITIONS),
+        "owner": "bridge-0",
         "here": True,
         "state": "pending",
         "entities": {
@@ -145,15 +151,25 @@ def test_held_deletes_are_shown_with_the_reason_until_they_are_resumed(observing
     assert shown(observing)["accounts"]["acme"]["deletes_held"] is None
 
 
-def test_of_an_account_that_another_process_serves_only_its_shard_is_told(observing: Observing) -> None:
+def test_of_an_account_that_another_process_serves_only_its_shard_and_whose_is_told(observing: Observing) -> None:
     shard = shard_of("acme", PARTITIONS)
-    whole = shown(observing, owned=frozenset(range(PARTITIONS)) - {shard})
-    assert whole["accounts"]["acme"] == {"shard": shard, "here": False}
+    others = frozenset(range(PARTITIONS)) - {shard}
+    whole = shown(observing, owned=others, owners={shard: "bridge-1"})
+    assert whole["accounts"]["acme"] == {"shard": shard, "owner": "bridge-1", "here": False}
+    assert whole["shards"]["owners"][str(shard)] == "bridge-1"
+    unknown = shown(observing, owned=others)
+    assert unknown["accounts"]["acme"]["owner"] is None
+    assert str(shard) not in unknown["shards"]["owners"]
+
+
+def test_what_is_ours_is_known_before_the_group_is_asked(observing: Observing) -> None:
+    whole = shown(observing, owners=dict.fromkeys(range(PARTITIONS), "bridge-1"), owned=frozenset({2}))
+    assert [*whole["shards"]["owners"].values()] == ["bridge-1", "bridge-1", "bridge-0", "bridge-1"]
 
 
 def test_it_tells_whose_it_is(observing: Observing) -> None:
     whole = shown(observing)
-    told = {name: whole[name] for name in ("instance", "host", "version", "started_at", "kafka", "prefix")}
+    told = {name: whole[name] for name in ("instance", "host", "version", "started_at", "kafka", "prefix", "replica")}
     assert Process(**told) == PROCESS
 
 

@@ -21,7 +21,7 @@ from bridge.web.ports import listening
 from tests.unit.web.nobody import NOBODY
 from tests.unit.web.shown import command, history, status
 
-SECTIONS = ["head", "attention", "events", "hour", "commands", "budget", "timeline"]
+SECTIONS = ["head", "attention", "events", "hour", "commands", "budget", "replicas", "timeline"]
 STALE_SECONDS = 30.0
 """What the page's script takes for too long a silence."""
 
