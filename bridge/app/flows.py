@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter, defaultdict
 
+from bridge.app.pacing import following, intervals_of, told
 from bridge.app.webhooks import subscribing
 from bridge.app.world import FOLLOWED, World, enabled
 from bridge.contract.events import Change, ChangeClass
@@ -16,15 +17,18 @@ from bridge.contract.signing import SigningKeys
 from bridge.copper.entities import ENTITIES
 from bridge.policy.changes import Verdict
 from bridge.policy.fields import FieldPolicy
+from bridge.policy.pacing import Pace, first, jittered
 from bridge.policy.permissions import Permissions
 from bridge.policy.settling import Waits
-from bridge.policy.sightings import Via
+from bridge.policy.sightings import Trouble, Via
+from bridge.policy.subscribing import Plan
 from bridge.policy.sweeps import Brake
 from bridge.settings import Settings
 from bridge.shard.attempting import Attempting
 from bridge.shard.concluding import Concluding
 from bridge.shard.controlling import Controlled, Controlling
 from bridge.shard.executing import Executing, Served
+from bridge.shard.later import Later
 from bridge.shard.memory import Memory
 from bridge.shard.naming import Naming
 from bridge.shard.noticing import Noticing
@@ -61,12 +65,23 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
         observing.taken_over(name)
     followed = enabled(settings)
     wake_snapshot = {(name, entity): asyncio.Event() for name in mine for entity in followed}
+    of = {entity: intervals_of(settings, entity) for entity in followed}
+    paces = {name: Pace(of, settings.copper.requests_per_minute) for name in mine}
+    at_once = len(wake_snapshot) * len(world.membership.owned)  # as many as the other shards of this process
+
+    def later(flow: Flow) -> Flow:
+        usual = settings.events.poll_every.total_seconds()
+        return Later(flow, first(at_once, usual, random.random()))  # noqa: S311 - spread, not secrecy
+
     polling: list[Flow] = []
     for (name, entity), asked in wake_snapshot.items():
         polled, done = _polled(settings, name, entity, overlap), asyncio.Event()
         scanning = Scanning(name, entity, overlap, world.accounts[name], ledger, publishing)
-        polling.append(Polling(polled, scanning, asked, done, tally[name, entity], observing.polled))
-        polling.append(Snapshotting(polled, scanning, asked, done, observing.snapshot_failed, observing.snapshot))
+        pace = following(paces[name], world.accounts[name], entity)
+        polling += [
+            Polling(polled, scanning, asked, done, tally[name, entity], observing.polled, pace, random.random),
+            later(Snapshotting(polled, scanning, asked, done, observing.snapshot_failed, observing.snapshot)),
+        ]
     attempting = Attempting(
         coppers=world.accounts,
         ledger=ledger,
@@ -92,22 +107,29 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
     noticing = Noticing(world.accounts, overlap, index_lag, ledger, publishing, world.intake, observing.unexpected)
     wake = {name: asyncio.Event() for name in mine}
     sweeping = [
-        Sweeping(
-            _swept(settings, name, overlap),
-            world.accounts[name],
-            ledger,
-            publishing,
-            wake[name],
-            observing.announced,
-            observing.holding,
+        later(
+            Sweeping(
+                _swept(settings, name, overlap),
+                world.accounts[name],
+                ledger,
+                publishing,
+                wake[name],
+                observing.announced,
+                observing.holding,
+            )
         )
         for name in mine
     ]
     pausing = [Pausing(name, world.accounts[name].gate, ledger, publishing, observing.pausing) for name in mine]
     controlled = Controlled([*world.accounts], followed, settings.topics.partitions, wake, wake_snapshot)
     controlling = Controlling(controlled, ledger, publishing, observing.announced)
+
+    def subscribed(account: str, outcome: Plan | Trouble) -> None:
+        paces[account].told = told(settings, outcome)
+        observing.subscribed(account, outcome)
+
     subscriptions = [
-        subscribing(world.secrets.now, world.accounts[name], ledger, publishing, observing.subscribed) for name in mine
+        later(subscribing(world.secrets.now, world.accounts[name], ledger, publishing, subscribed)) for name in mine
     ]
     # Pauses first: gates are as they were left before anybody calls.
     return Flows(plain=[*pausing, *polling, *sweeping, *subscriptions], inlets=[executing, noticing, controlling])
@@ -130,7 +152,7 @@ def _swept(settings: Settings, account: str, overlap: int) -> Swept:
     return Swept(
         account=account,
         entities=enabled(settings),
-        every=events.sweep_every.total_seconds(),
+        every=jittered(events.sweep_every.total_seconds(), random.random()),  # noqa: S311 - spread, not secrecy
         index_lag=settings.copper.index_lag.total_seconds(),
         overlap=overlap,
         brake=Brake(events.hold_deletes_above, events.hold_deletes_percent),
@@ -138,12 +160,11 @@ def _swept(settings: Settings, account: str, overlap: int) -> Swept:
 
 
 def _polled(settings: Settings, account: str, entity: str, overlap: int) -> Polled:
-    every = settings.events.of(entity).poll_every or settings.events.poll_every
     return Polled(
         account=account,
         entity=entity,
         filtered=ENTITIES[entity].modified_filter,
-        every=every.total_seconds(),
+        every=intervals_of(settings, entity).every,
         deep_every=settings.events.deep_every.total_seconds(),
         overlap=overlap,
         backfill=settings.events.backfill == "created",

@@ -7,6 +7,7 @@ loop. Nothing of it is on the way of a command or an event. One task of the proc
 import asyncio
 from collections import Counter, deque
 
+from bridge.app.pacing import intervals_of
 from bridge.app.world import World, enabled
 from bridge.contract.sharding import shard_of
 from bridge.telemetry import logs
@@ -23,8 +24,7 @@ async def looking(world: World, changed: asyncio.Event) -> None:
     reached = True
     metrics, lags = world.observing.metrics, deque[float](maxlen=round(LAG_SECONDS / TICK_SECONDS))
     for entity in enabled(world.settings):
-        every = world.settings.events.of(entity).poll_every or world.settings.events.poll_every
-        metrics.scan_interval.labels(entity).set(every.total_seconds())
+        metrics.scan_interval.labels(entity).set(intervals_of(world.settings, entity).slowest)
     async with asyncio.TaskGroup() as group:
         group.create_task(_feel(lags))
         while True:

@@ -56,6 +56,8 @@ class Observing:
         self._tracing = tracing
         self.scanned_at: dict[tuple[str, str], float] = {}
         """Account and entity to when a scan last ended well, Unix seconds."""
+        self.intervals: dict[tuple[str, str], float] = {}
+        """Account and entity to the seconds from its last scan to the next, as paced."""
         self.troubles: dict[tuple[str, str], str] = {}
         """Account and entity to what stopped the last scan or snapshot, while it is not over."""
         self.held: dict[str, Held] = {}
@@ -137,6 +139,7 @@ class Observing:
         outcome = "ok" if trouble is None else trouble.why.value
         self._metrics.scans.labels(polled.entity, outcome).inc()
         which = (polled.account, polled.entity)
+        self.intervals[which] = scanned.every or polled.every
         if trouble is None:
             self.scanned_at[which] = time.time()
             self._metrics.scanned_at.labels(*which).set(self.scanned_at[which])

@@ -48,6 +48,7 @@ class Observed(Protocol):
     history: History
     owned_since: dict[int, float]
     scanned_at: dict[tuple[str, str], float]
+    intervals: dict[tuple[str, str], float]
     troubles: dict[tuple[str, str], str]
     snapshots: dict[tuple[str, str], Taken]
     held: dict[str, Held]
@@ -69,8 +70,8 @@ def status(
 ) -> dict[str, Any]:
     """The whole. Of an account whose shard is another process's only that is told: it is the other's to know.
 
-    `entities` are given with the seconds from one scan to the next, None when switched off; `limit` is the calls a
-    minute that each account is granted.
+    `entities` are given with the usual seconds from one scan to the next, None when switched off; `limit` is the calls
+    a minute that each account is granted.
     """
     shown: dict[str, Any] = {}
     for name in sorted(accounts):
@@ -116,6 +117,8 @@ def _account(
 
 def _followed(which: tuple[str, str], every: float | None, since: float, observing: Observed) -> Followed:
     held = which[0] in observing.paused
+    if every is not None:
+        every = max(every, observing.intervals.get(which, every))  # faster than usual is no promise
     return Followed(every, since, observing.scanned_at.get(which), observing.troubles.get(which), held=held)
 
 
@@ -126,7 +129,7 @@ def _by_lane(counts: Mapping[Lane, int]) -> dict[str, int]:
 def _entity(which: tuple[str, str], every: float | None, observing: Observed) -> dict[str, Any]:
     taken, seen = observing.snapshots.get(which), observing.history.events.get(which)
     return {
-        "every": every,
+        "every": None if every is None else observing.intervals.get(which, every),
         "scanned_at": observing.scanned_at.get(which),
         "trouble": observing.troubles.get(which),
         "events": 0 if seen is None else seen.count,

@@ -3,11 +3,13 @@
 Joins settings, Copper's notifications and `shard.subscribing`. Without a public URL there are no subscriptions.
 """
 
+import random
 from collections.abc import Awaitable, Callable, Collection
 
 from bridge.contract.catalogue import CATALOGUE
 from bridge.copper import notifications, subscriptions
 from bridge.copper.client import CopperAccount
+from bridge.policy.pacing import jittered
 from bridge.policy.sightings import Trouble
 from bridge.policy.subscribing import Plan, Synced, Wanted
 from bridge.settings import Settings
@@ -122,7 +124,7 @@ def subscribing(
     return Subscribing(
         account.name,
         sync,
-        settings.webhooks.sync_every.total_seconds(),
+        jittered(settings.webhooks.sync_every.total_seconds(), random.random()),  # noqa: S311 - spread, not secrecy
         observe,
         ledger,
         publishing,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bridge.app.health import Health
 from bridge.app.observing import Observing
+from bridge.app.pacing import intervals_of
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames, topic_specs
 from bridge.copper.budgeting import Allowance
@@ -36,10 +37,9 @@ def enabled(settings: Settings) -> list[str]:
 
 
 def intervals(settings: Settings) -> dict[str, float | None]:
-    """Seconds from one scan of an entity to the next; None for one that is switched off."""
-    events, on = settings.events, enabled(settings)
-    own = {entity: events.of(entity).poll_every or events.poll_every for entity in on}
-    return {entity: own[entity].total_seconds() if entity in own else None for entity in FOLLOWED}
+    """Seconds from one scan of an entity to the next, usually; None for one that is switched off."""
+    on = enabled(settings)
+    return {entity: intervals_of(settings, entity).every if entity in on else None for entity in FOLLOWED}
 
 
 @dataclass(frozen=True, slots=True)

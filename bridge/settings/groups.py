@@ -161,6 +161,10 @@ class EventsSettings(Group):
 
     poll_every: Duration = timedelta(seconds=15)
     """From the start of one scan for changes to the start of the next, per entity."""
+    poll_busy_every: Duration | None = None
+    """The same while scans find something, if the budget allows it; null: a quarter of `poll_every`."""
+    poll_idle_every: Duration | None = None
+    """The same while scans find nothing and webhooks tell what changes; null: `poll_every`."""
     deep_every: Duration = timedelta(minutes=5)
     """The scan that reads an hour back, to catch and count what came later than `copper.overlap`."""
     sweep_every: Duration = timedelta(hours=6)
@@ -187,6 +191,16 @@ class EventsSettings(Group):
     """For projects."""
     hash_key: Secret | None = Field(default=None, validate_default=True)
     """Keys the hashes of `fields.hash`; 16 characters or more. From the environment or a secret file."""
+
+    @field_validator("poll_busy_every", "poll_idle_every")
+    @classmethod
+    def _around_the_usual(cls, value: timedelta | None, info: ValidationInfo) -> timedelta | None:
+        usual, busy = info.data.get("poll_every"), info.field_name == "poll_busy_every"
+        if value is None or usual is None or value == usual or (value < usual) is busy:
+            return value
+        if busy:
+            raise ValueError("must be at most events.poll_every, which is for entities that are quiet")
+        raise ValueError("must be at least events.poll_every, which is for entities that are not idle")
 
     @field_validator("company", "person", "lead", "opportunity", "task", "project")
     @classmethod

@@ -50,7 +50,7 @@ class Metrics:
         self.scanned_at = self._gauge(
             "scan_last_success_timestamp_seconds", "When the last scan ended well", "account", "entity"
         )
-        self.scan_interval = self._gauge("scan_interval_seconds", "How often an entity is to be scanned", "entity")
+        self.scan_interval = self._gauge("scan_interval_seconds", "Longest time between two scans", "entity")
         self.commands = self._counter("commands_completed", "Commands answered", "entity", "action", "status")
         self.command_seconds = self._histogram(
             "command_duration_seconds", "From a command's time stamp to its answer", "entity", "action"

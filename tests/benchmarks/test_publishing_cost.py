@@ -128,7 +128,16 @@ async def test_cpu_per_published_event(
                 scanned.set()
 
         first = Snapshotting(polled, scanning, asyncio.Event(), followed, lambda *_: scanned.set(), taken)
-        live = Polling(polled, scanning, asyncio.Event(), followed, Counter(), lambda *_: scanned.set())
+        live = Polling(
+            polled,
+            scanning,
+            asyncio.Event(),
+            followed,
+            Counter(),
+            lambda *_: scanned.set(),
+            lambda _found: 3600.0,
+            lambda: 0.0,
+        )
         started = time.process_time()
         fresh = memory.known.cursor("scan/acme/lead") is None
         followed.set()

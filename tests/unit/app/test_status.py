@@ -87,6 +87,16 @@ def test_every_account_shows_its_scans_its_calls_and_that_nothing_is_held(observ
     }
 
 
+def test_an_entity_is_due_by_the_interval_in_force_but_not_sooner_than_usual(observing: Observing) -> None:
+    observing.owning(range(PARTITIONS))
+    observing.polled(LEAD, Scanned(every=4.0))
+    observing.polled(TASK, Scanned(every=60.0))
+    for after, words in ((29.0, ("on-time", "on-time")), (31.0, ("delayed", "on-time")), (121.0, ("error", "delayed"))):
+        lead, task = (shown(observing, after=after)["accounts"]["acme"]["entities"][each] for each in ("lead", "task"))
+        assert (lead["every"], task["every"]) == (4.0, 60.0)
+        assert (lead["state"], task["state"]) == words
+
+
 def test_trouble_is_shown_until_a_scan_ends_well_beside_when_one_last_did(observing: Observing) -> None:
     observing.polled(LEAD, Scanned())
     observing.polled(LEAD, Scanned(Trouble(Why.NOT_SENT, "canary")))

@@ -198,6 +198,8 @@ class Stage:
         deep_every: float = 300.0,
         backfill: bool = False,
         reach: int = REACHABLE,
+        pace: Callable[[bool], float] | None = None,
+        chance: Callable[[], float] = lambda: 0.0,
     ) -> "Both":
         """Snapshots and polls of one entity, as they work together."""
         filtered = entity not in {"company", "person"}
@@ -226,7 +228,16 @@ class Stage:
                 lambda each, trouble: observe(each, Scanned(trouble)),
                 taken,
             ),
-            Polling(polled, scanning, self.snapshot_asked, followed, self.tally, observe),
+            Polling(
+                polled,
+                scanning,
+                self.snapshot_asked,
+                followed,
+                self.tally,
+                observe,
+                pace or (lambda _found: every),
+                chance,
+            ),
         )
 
     def noticing(self, ledger: Ledger | None = None) -> Noticing:
