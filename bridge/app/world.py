@@ -14,6 +14,7 @@ from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.topics import TopicNames, topic_specs
 from bridge.copper.budgeting import Allowance
 from bridge.copper.client import CopperAccount, CopperConnection
+from bridge.copper.transport import MAX_CONNECTIONS
 from bridge.copper.wire import ApiKey, BearerToken, Credentials
 from bridge.kafka.addresses import Addresses
 from bridge.kafka.connection import Connection, heed_cancellation
@@ -22,9 +23,10 @@ from bridge.kafka.intake import Intake
 from bridge.kafka.membership import Membership
 from bridge.kafka.topics import KafkaUnreachable, cluster_id, ensure
 from bridge.kafka.watermarks import Watermarks
-from bridge.policy.budget import Budget
+from bridge.policy.budget import SHARES_OF_ALL, Budget
 from bridge.policy.sightings import Lane
 from bridge.settings import AccountSettings, Rereading, Settings
+from bridge.shard.turns import Turns
 from bridge.telemetry.traces import Tracing
 
 KAFKA_AGAIN_SECONDS = 2.0
@@ -85,7 +87,10 @@ async def made(
     cluster = await _prepared(settings, names, connection, observing)
     copper = await stack.enter_async_context(
         CopperConnection(
-            settings.copper.base_url, timeout=settings.copper.timeout.total_seconds(), observe=observing.called
+            settings.copper.base_url,
+            timeout=settings.copper.timeout.total_seconds(),
+            observe=observing.called,
+            turn=Turns(MAX_CONNECTIONS, SHARES_OF_ALL).turn,
         )
     )
     health.asked(answered=True)

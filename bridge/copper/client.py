@@ -17,6 +17,7 @@ from bridge.contract.commands import Command
 from bridge.copper import calls, reference
 from bridge.copper.budgeting import Allowance
 from bridge.copper.calls import Call
+from bridge.copper.connecting import LATE_SECONDS, TOO_LATE, Turn, at_once
 from bridge.copper.entities import ENTITIES
 from bridge.copper.gate import PAUSED, Gate
 from bridge.copper.readings import viewer
@@ -56,6 +57,7 @@ class CopperConnection:
         timeout: seconds that one call may take once its budget is granted.
         observe: told of every call that ended; must not raise.
         clock: Unix seconds, what deadlines of commands are compared with.
+        turn: whose turn it is to use one of the connections. The wait for it is no part of `timeout`.
     """
 
     def __init__(
@@ -65,8 +67,10 @@ class CopperConnection:
         timeout: float,
         observe: Observe = _ignore,
         clock: Callable[[], float] = time.time,
+        turn: Turn = at_once,
     ) -> None:
         self._transport = Transport(base_url, timeout=timeout, clock=clock)
+        self._turn = turn
         self._observe = observe
         self._clock = clock
 
@@ -85,7 +89,9 @@ class CopperConnection:
         A function is asked for the credentials before every call: they may be replaced.
         """
         give = credentials if callable(credentials) else lambda: credentials
-        return CopperAccount(name, give, budget, self._transport, observe=self._observe, clock=self._clock)
+        return CopperAccount(
+            name, give, budget, self._transport, observe=self._observe, clock=self._clock, turn=self._turn
+        )
 
 
 class CopperAccount:
@@ -100,6 +106,7 @@ class CopperAccount:
         *,
         observe: Observe,
         clock: Callable[[], float],
+        turn: Turn = at_once,
     ) -> None:
         self.name = name
         self.gate = Gate(credentials, self._probe, budget, clock=clock)
@@ -107,6 +114,7 @@ class CopperAccount:
         self._transport = transport
         self._observe = observe
         self._clock = clock
+        self._turn = turn
         self._ahead = 0.0
         """Seconds that Copper's clock is ahead of ours."""
 
@@ -243,7 +251,11 @@ class CopperAccount:
     ) -> tuple[Answer | Trouble, float]:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        received = await self._transport.exchange(call, credentials, deadline)
+        seconds = math.inf if deadline is None else max(0.0, deadline - self._clock())
+        async with self._turn(lane, self.name, seconds) as ours:
+            if loop.time() - began > LATE_SECONDS:
+                self._budget.recount()
+            received = await self._transport.exchange(call, credentials, deadline) if ours else TOO_LATE
         outcome = str(received.status) if isinstance(received, Received) else received.why.value
         self._observe(Observed(self.name, call.method, call.route, outcome, lane, loop.time() - began))
         if isinstance(received, Trouble):

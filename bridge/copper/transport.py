@@ -22,7 +22,7 @@ MAX_BODY = 64 * 1024 * 1024
 """Bytes of an answer that are read: 200 records of 300 kB each. More counts as an answer that broke off."""
 
 MAX_CONNECTIONS = 100
-"""Connections at once, for all accounts; a call that waits too long for one was not sent."""
+"""Connections at once, for all accounts. Whoever gives `client.CopperConnection` turns lets no more calls through."""
 
 
 @dataclass(frozen=True, slots=True)
