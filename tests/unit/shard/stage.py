@@ -39,7 +39,7 @@ from bridge.shard.naming import Naming
 from bridge.shard.noticing import Noticing
 from bridge.shard.parts import Flow, Flows, Inlet, Parts, Retention
 from bridge.shard.polling import Polled, Polling, Scanned
-from bridge.shard.ports import Ledger
+from bridge.shard.ports import Copper, Ledger
 from bridge.shard.publishing import Publishing
 from bridge.shard.scanning import Scanning
 from bridge.shard.settling import Settling
@@ -165,9 +165,10 @@ class Stage:
         fenced_at: float | None = None,
         at_once: int = 16,
         accounts: Sequence[str] = (ACCOUNT,),
+        coppers: Mapping[str, Copper] | None = None,
     ) -> Executing:
         ledger, publishing = ledger or self.ledger, self.publishing()
-        coppers = dict.fromkeys(accounts, self.copper)
+        coppers = coppers or dict.fromkeys(accounts, self.copper)
         attempting = Attempting(
             coppers=coppers,
             ledger=ledger,
@@ -178,7 +179,7 @@ class Stage:
             fenced_at=asyncio.get_running_loop().time() if fenced_at is None else fenced_at,
             jitter=lambda: 0.0,
             naming=Naming(coppers, self.clock, lambda: 0.0),
-            turns={ACCOUNT: Turns(at_once)},
+            turns={name: Turns(at_once) for name in (ACCOUNT, *coppers)},
             tracing=self.tracing,
         )
 
