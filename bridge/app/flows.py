@@ -64,7 +64,7 @@ def flows(world: World, shard: int, memory: Memory, ledger: LedgerPort, fenced_a
     polling: list[Flow] = []
     for (name, entity), asked in wake_snapshot.items():
         polled, done = _polled(settings, name, entity, overlap), asyncio.Event()
-        scanning = Scanning(name, entity, overlap, world.accounts[name], ledger, publishing)
+        scanning = Scanning(name, entity, overlap, world.accounts[name], ledger, publishing, world.room)
         polling.append(Polling(polled, scanning, asked, done, tally[name, entity], observing.polled))
         polling.append(Snapshotting(polled, scanning, asked, done, observing.snapshot_failed, observing.snapshot))
     attempting = Attempting(

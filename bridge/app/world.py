@@ -24,6 +24,7 @@ from bridge.kafka.watermarks import Watermarks
 from bridge.policy.budget import Budget
 from bridge.policy.sightings import Lane
 from bridge.settings import AccountSettings, Rereading, Settings
+from bridge.shard.room import Room
 from bridge.telemetry.traces import Tracing
 
 KAFKA_AGAIN_SECONDS = 2.0
@@ -61,6 +62,7 @@ class World:
     observing: Observing
     health: Health
     tracing: Tracing
+    room: Room
     waiting: dict[int, Callable[[], Counter[str]]] = field(default_factory=dict)
     """By shard: commands taken in and not yet answered, by account."""
 
@@ -125,6 +127,7 @@ async def made(
         observing=observing,
         health=health,
         tracing=tracing,
+        room=Room(),
     )
     return world, await stack.enter_async_context(Inbox(connection))
 

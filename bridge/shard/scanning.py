@@ -12,6 +12,7 @@ from bridge.policy.scans import Scan, ScanEnd, Step
 from bridge.policy.sightings import Lane, Page, Record, Trouble, Via, Why
 from bridge.shard.ports import Copper, Draft, Ledger
 from bridge.shard.publishing import Publishing
+from bridge.shard.room import Place, Room
 
 
 class ScanFailed(Exception):
@@ -60,6 +61,7 @@ class Scanning:
         copper: Copper,
         ledger: Ledger,
         publishing: Publishing,
+        room: Room,
     ) -> None:
         self.account = account
         self.entity = entity
@@ -67,6 +69,7 @@ class Scanning:
         self._overlap = overlap
         self._copper = copper
         self._ledger = ledger
+        self._room = room
 
     async def read(
         self, scan: Scan, lane: Lane, via: Via, progress: Progress, *, again: bool = False, done: Read | None = None
@@ -81,18 +84,19 @@ class Scanning:
         done = done or Read()
         step: Step | ScanEnd = next(scan)
         while isinstance(step, Step):
-            page = await self._ask(step, lane)
-            step = _advance(scan, page)
-            done.claimed = page.total if done.pages == 0 else done.claimed
-            done.pages += 1
-            ids = {record["id"] for record in page.records}
-            fresh = ids - done.seen if again else set()  # pages overlap, and passes over a crowded second even more
-            done.seen |= ids
-            await self._publish(page, _Judged(progress(page, step, done), via, lane, fresh), done)
+            with self._room.place(lane) as place:
+                page = await self._ask(step, lane, place)
+                step = _advance(scan, page)
+                done.claimed = page.total if done.pages == 0 else done.claimed
+                done.pages += 1
+                ids = {record["id"] for record in page.records}
+                fresh = ids - done.seen if again else set()  # pages overlap, passes over a crowded second even more
+                done.seen |= ids
+                await self._publish(page, _Judged(progress(page, step, done), via, lane, fresh), done)
         return done
 
-    async def _ask(self, step: Step, lane: Lane) -> Page:
-        page = await self._copper.search(self.entity, step.ask, lane)
+    async def _ask(self, step: Step, lane: Lane, place: Place) -> Page:
+        page = await self._copper.search(self.entity, step.ask, lane, place)
         if isinstance(page, Trouble):
             raise ScanFailed(page)
         return page
