@@ -52,8 +52,9 @@ class Figures:
     state_mb: float = 0.0
     calls_a_minute: float = 0.0
     core_percent: float = 0.0
+    cpu_ms_a_call: float = 0.0
+    bare_ms_a_call: float = 0.0
     rss_mb: float = 0.0
-    bare_percent: float = 0.0
     late_p50: float = 0.0
     late_p99: float = 0.0
     events: int = 0
@@ -87,7 +88,7 @@ async def test_what_so_many_accounts_cost_one_core(
             await look(bridge, figures)
             code, _ = await bridge.stop()
         figures.state_mb = directory_megabytes(tmp_path / bridge.name)
-        figures.bare_percent = await bare(copper, accounts) / EVERY_S * 100
+        figures.bare_ms_a_call = await bare(copper, accounts) / (accounts * ENTITIES) * 1000
         edits = await copper.edits()
         found = await published(bootstrap_servers, prefix, PARTITIONS)
         figures.most_in_any_minute, refused = await copper.most_in_any_minute(), await copper.refused()
@@ -115,7 +116,7 @@ async def at_work(
         accounts=accounts,
         partitions=PARTITIONS,
         every=EVERY_S,
-        secrets=directory / "secrets",
+        directory=directory,
     )
     bridge = Replica("bridge", directory, common, dict(os.environ), (public, internal))
     await bridge.start()
@@ -146,8 +147,9 @@ async def follow(bridge: Replica, copper: Crowded, figures: Figures) -> None:
     await copper.edit(EDITS_PER_SECOND, seconds - EVERY_S)
     await asyncio.sleep(seconds)
     passed = time.monotonic() - began
-    figures.core_percent = (cpu_seconds(pid) - cpu) / passed * 100
-    figures.calls_a_minute = (await copper.calls() - calls) / passed * 60
+    spent, made = cpu_seconds(pid) - cpu, await copper.calls() - calls
+    figures.core_percent, figures.calls_a_minute = spent / passed * 100, made / passed * 60
+    figures.cpu_ms_a_call = spent / made * 1000
     polls = await copper.polls(calls, EVERY_S)
     figures.late_p50, figures.late_p99 = polls.percentile(50), polls.percentile(99)
     figures.rss_mb = megabytes(pid, "VmRSS")

@@ -25,7 +25,8 @@ MADE = 1_700_000_000
 CREATES = 5
 """One in so many edits is a new record; the others each touch another old one, so that every version is to be told."""
 INDEX_LAG_S = 5.0
-TWICE = 2
+READ = 3
+"""Polls after which an edit is published: a kill may cut the first, and the third tells that the second is done."""
 DETAILS = "A record of ordinary size has some words in it. " * 6
 
 
@@ -88,14 +89,14 @@ class Crowd:
         return [[*asdict(edit).values()] for edit in self._edits]
 
     def unread(self) -> int:
-        """Edits after which their entity was not polled twice: a second poll tells that the first is published."""
+        """Edits after which their entity was not polled often enough."""
         after: dict[tuple[str, str], list[float]] = defaultdict(list)
         for call in self._copper.calls:
             if call.account is not None and call.path.endswith("/search"):
                 after[call.account, call.path].append(call.at)
         plurals = {entity.name: f"/{entity.plural}/search" for entity in ENTITIES.values()}
         return sum(
-            sum(at > edit.at + INDEX_LAG_S for at in after[edit.account, plurals[edit.entity]]) < TWICE
+            sum(at > edit.at + INDEX_LAG_S for at in after[edit.account, plurals[edit.entity]]) < READ
             for edit in self._edits
         )
 

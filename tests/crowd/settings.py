@@ -10,9 +10,10 @@ ENTITIES = 6
 
 
 def settings(
-    servers: str, base_url: str, prefix: str, *, accounts: int, partitions: int, every: float, secrets: Path
+    servers: str, base_url: str, prefix: str, *, accounts: int, partitions: int, every: float, directory: Path
 ) -> dict[str, Any]:
-    """What all processes of one bridge share; the tokens are written below `secrets`."""
+    """What all processes of one bridge share; the tokens are written to files below `directory`."""
+    secrets = directory / "secrets"
     names = [account_name(number) for number in range(accounts)]
     for name in names:
         (secrets / "accounts" / name).mkdir(parents=True)
