@@ -217,7 +217,7 @@ class Stage:
             self.pulse.beat()
 
         publishing = self.publishing()
-        scanning = Scanning(ACCOUNT, entity, OVERLAP, self.copper, ledger or self.ledger, publishing, Room())
+        scanning = Scanning(ACCOUNT, entity, OVERLAP, self.copper, ledger or self.ledger, publishing, Room(1))
         return Both(
             Snapshotting(
                 polled,
