@@ -87,7 +87,7 @@ class AccountFlows:
         observing, asked, done = self.world.observing, self.wake_snapshot[account, entity], asyncio.Event()
         polled = polled_of(self.world.settings, account, entity, self._overlap)
         copper = self.world.accounts.served[account]
-        scanning = Scanning(account, entity, self._overlap, copper, self.ledger, self.publishing)
+        scanning = Scanning(account, entity, self._overlap, copper, self.ledger, self.publishing, self.world.room)
         tally = self.tally[account, entity]
         return (
             Polling(polled, scanning, asked, done, tally, observing.polled, pace, random.random),

@@ -20,13 +20,15 @@ LOOK_SECONDS = 3.0
 OWNERS_SECONDS = 10.0
 """Between two questions who owns what; it is asked at once when the group has shared out anew."""
 TICK_SECONDS = 0.25
+AT_ONCE = 50
+"""So many accounts are counted before others get their turn."""
 LAG_SECONDS = 30.0
 """The worst delay of so long is shown: longer than Prometheus takes to come again."""
 
 
 async def looking(world: World, changed: asyncio.Event) -> None:
     """Look until cancelled; `changed` is set when Kafka goes out of reach or comes back."""
-    reached = True
+    reached, counted = True, frozenset[str]()
     metrics, lags = world.observing.metrics, deque[float](maxlen=round(LAG_SECONDS / TICK_SECONDS))
     for entity in enabled(world.settings):
         metrics.scan_interval.labels(entity).set(intervals_of(world.settings, entity).slowest)
@@ -46,7 +48,7 @@ async def looking(world: World, changed: asyncio.Event) -> None:
                 _tell(reached=reached)
                 changed.set()
             metrics.loop_lag.set(max(lags, default=0.0))
-            _count(world, metrics)
+            counted = await _count(world, metrics, counted)
             await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -86,15 +88,19 @@ def _tell(*, reached: bool) -> None:
         logs.warning(logs.Event.KAFKA_SILENT)
 
 
-def _count(world: World, metrics: Metrics) -> None:
-    """The accounts that are served here; others are another process's to show."""
+async def _count(world: World, metrics: Metrics, before: frozenset[str]) -> frozenset[str]:
+    """The accounts that are served here; those of `before` that are so no more are another process's to show."""
     waiting = Counter[str]()
     for each in world.waiting.values():
         waiting += each()
-    metrics.budget_used.clear()
-    metrics.commands_waiting.clear()
-    for name, account in world.accounts.served.items():
-        if shard_of(name, world.settings.topics.partitions) in world.membership.owned:
-            metrics.commands_waiting.labels(name).set(waiting[name])
-            for lane, calls in account.used().items():
-                metrics.budget_used.labels(name, lane).set(calls)
+    owned, partitions, served = world.membership.owned, world.settings.topics.partitions, {**world.accounts.served}
+    here = frozenset(name for name in served if shard_of(name, partitions) in owned)
+    for name in before - here:
+        metrics.no_longer(name)
+    for number, name in enumerate(here, 1):
+        metrics.commands_waiting.labels(name).set(waiting[name])
+        for lane, calls in served[name].used().items():
+            metrics.budget_used.labels(name, lane).set(calls)
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)  # a thousand accounts take long, and everybody else waits meanwhile
+    return here

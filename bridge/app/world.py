@@ -30,6 +30,7 @@ from bridge.kafka.watermarks import Watermarks
 from bridge.policy.budget import SHARES_OF_ALL, Budget
 from bridge.policy.sightings import Lane
 from bridge.settings import AccountSettings, Rereading, Settings
+from bridge.shard.room import Room
 from bridge.shard.turns import Turns
 from bridge.telemetry.traces import Tracing
 
@@ -74,6 +75,7 @@ class World:
     observing: Observing
     health: Health
     tracing: Tracing
+    room: Room
     waiting: dict[int, Callable[[], Counter[str]]] = field(default_factory=dict)
     """By shard: commands taken in and not yet answered, by account."""
     owners: dict[int, str] = field(default_factory=dict)
@@ -151,6 +153,7 @@ async def made(
         observing=observing,
         health=health,
         tracing=tracing,
+        room=Room(),
     )
     return world, await stack.enter_async_context(Inbox(connection))
 

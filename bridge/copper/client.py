@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from bridge.contract.commands import Command
 from bridge.copper import calls, reference
@@ -47,6 +47,18 @@ Observe = Callable[[Observed], None]
 
 def _ignore(_observed: Observed) -> None:
     """Observe nothing."""
+
+
+class Place(Protocol):
+    """Room for what a call answers; its caller leaves it when it is done with that."""
+
+    async def take(self) -> None:
+        """Wait until there is some."""
+        ...
+
+    def leave(self) -> None:
+        """Make room for others."""
+        ...
 
 
 class CopperConnection:
@@ -130,9 +142,9 @@ class CopperAccount:
         """How many calls wait for the budget in each lane."""
         return self._budget.waiting()
 
-    async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
-        """One page of a scan."""
-        return await self._page(calls.search_page(entity, ask), lane)
+    async def search(self, entity: str, ask: Ask, lane: Lane, place: Place | None = None) -> Page | Trouble:
+        """One page of a scan; when the budget has granted the call, `place` is taken for it."""
+        return await self._page(calls.search_page(entity, ask), lane, place)
 
     async def by_ids(self, entity: str, ids: Sequence[int], lane: Lane) -> Page | Trouble:
         """The records of at most 200 ids as the (lagging) search index knows them."""
@@ -213,8 +225,8 @@ class CopperAccount:
         answer, _ = await self._answer(calls.of(command), COMMAND_LANES[command.lane], deadline)
         return answer.value if isinstance(answer, Answer) else answer
 
-    async def _page(self, call: Call, lane: Lane) -> Page | Trouble:
-        answer, round_trip = await self._asked(call, lane)
+    async def _page(self, call: Call, lane: Lane, place: Place | None = None) -> Page | Trouble:
+        answer, round_trip = await self._asked(call, lane, place)
         if isinstance(answer, Trouble):
             return answer
         if answer.date is None:
@@ -222,13 +234,17 @@ class CopperAccount:
         # Copper evaluated the question after we sent it, and its Date is cut to the second: never later than the truth.
         return Page(tuple(answer.value), answer.total, math.floor(answer.date - round_trip))
 
-    async def _asked(self, call: Call, lane: Lane) -> tuple[Answer | Trouble, float]:
+    async def _asked(self, call: Call, lane: Lane, place: Place | None = None) -> tuple[Answer | Trouble, float]:
         """As `_answer`, once the budget grants the call; made again after a pause of the account that it met with."""
         while True:
             await self._budget.grant(lane, call.kind)
+            if place is not None:
+                await place.take()
             answer, round_trip = await self._answer(call, lane, None)
             if isinstance(answer, Answer) or answer.why is not Why.PAUSED:
                 return answer, round_trip
+            if place is not None:
+                place.leave()
 
     async def _answer(self, call: Call, lane: Lane, deadline: float | None) -> tuple[Answer | Trouble, float]:
         """The answer of a call that the budget has granted, and the seconds of its round trip."""

@@ -84,6 +84,12 @@ class Metrics:
         self.loop_lag = self._gauge("event_loop_lag_seconds", "Worst delay of a timer in the last half minute")
         self._begin_with_zeros()
 
+    def no_longer(self, account: str) -> None:
+        """The account is not served here any more: what is looked at now and then would stand still."""
+        self.commands_waiting.remove(account)
+        for lane in Lane:
+            self.budget_used.remove(account, lane)
+
     def _begin_with_zeros(self) -> None:
         followed = [entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity)]
         actions = [(row.entity, row.name, status) for row in CATALOGUE.actions for status in Status]

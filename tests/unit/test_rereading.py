@@ -102,6 +102,18 @@ def test_files_are_looked_at_once_a_second_and_read_only_when_they_have_changed(
     assert mounted.looks == began + 1
 
 
+def test_a_thousand_files_are_looked_at_more_seldom(mounted: Mounted) -> None:
+    for number in range(999):
+        mounted.write(f"accounts__customer-{number}__access_token", FIRST)
+    secrets = mounted.begin()
+    secrets.now()
+    mounted.write("accounts__acme__api_key", NEXT)
+    seconds = 0.0
+    while key(mounted.later(secrets)) == FIRST:
+        seconds += LOOK_SECONDS
+    assert 8 <= seconds <= 11
+
+
 @pytest.mark.parametrize(
     ("broken", "what"),
     [

@@ -91,7 +91,12 @@ class Exchange:
         accounts = self.copper.accounts.values()
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme == "Bearer":
-            return next((account for account in accounts if account.admits_token(token)), None)
+            latest = self.copper.bearers.get(token)  # of many accounts it is the same one as before
+            if latest is None or not latest.admits_token(token):
+                latest = next((account for account in accounts if account.admits_token(token)), None)
+            if latest is not None:
+                self.copper.bearers[token] = latest
+            return latest
         key, email = headers.get("X-PW-AccessToken", ""), headers.get("X-PW-UserEmail", "")
         if headers.get("X-PW-Application") != "developer_api":
             return None

@@ -41,6 +41,7 @@ from bridge.shard.parts import Flow, Flows, Inlet, Parts, Retention
 from bridge.shard.polling import Polled, Polling, Scanned
 from bridge.shard.ports import Copper, Ledger
 from bridge.shard.publishing import Publishing
+from bridge.shard.room import Room
 from bridge.shard.scanning import Scanning
 from bridge.shard.settling import Settling
 from bridge.shard.snapshotting import Snapshotting, Taken
@@ -220,7 +221,7 @@ class Stage:
             self.pulse.beat()
 
         publishing = self.publishing()
-        scanning = Scanning(ACCOUNT, entity, OVERLAP, self.copper, ledger or self.ledger, publishing)
+        scanning = Scanning(ACCOUNT, entity, OVERLAP, self.copper, ledger or self.ledger, publishing, Room(1))
         return Both(
             Snapshotting(
                 polled,

@@ -22,6 +22,7 @@ from bridge.sandbox.copper.limits import most_in_any
 from bridge.shard.parts import Flow
 from bridge.shard.pausing import Pausing
 from bridge.shard.polling import Polled, Polling
+from bridge.shard.room import Room
 from bridge.shard.scanning import Scanning
 from bridge.shard.snapshotting import Snapshotting
 from bridge.shard.turns import Turns
@@ -74,7 +75,7 @@ class House:
     def _following(self, name: str, account: CopperAccount, entity: str) -> list[Flow]:
         polled = Polled(name, entity, True, EVERY, self.deep_every, OVERLAP, False)
         done, asked = asyncio.Event(), asyncio.Event()
-        scanning = Scanning(name, entity, OVERLAP, account, self.stage.ledger, self.stage.publishing())
+        scanning = Scanning(name, entity, OVERLAP, account, self.stage.ledger, self.stage.publishing(), Room())
         pace = following(self.paces[name], account, entity)
         return [
             Snapshotting(polled, scanning, asked, done, lambda _polled, _trouble: None, lambda _taken: None),
