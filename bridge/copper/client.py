@@ -239,12 +239,19 @@ class CopperAccount:
         while True:
             await self._budget.grant(lane, call.kind)
             if place is not None:
-                await place.take()
+                await self._make_room(place)
             answer, round_trip = await self._answer(call, lane, None)
             if isinstance(answer, Answer) or answer.why is not Why.PAUSED:
                 return answer, round_trip
             if place is not None:
                 place.leave()
+
+    async def _make_room(self, place: Place) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await place.take()
+        if loop.time() - began > LATE_SECONDS:
+            self._budget.recount()
 
     async def _answer(self, call: Call, lane: Lane, deadline: float | None) -> tuple[Answer | Trouble, float]:
         """The answer of a call that the budget has granted, and the seconds of its round trip."""
