@@ -93,7 +93,7 @@ class Settings(Group):
     events: EventsSettings = EventsSettings()
     commands: CommandsSettings = CommandsSettings()
     replies: RepliesSettings = RepliesSettings()
-    webhooks: WebhooksSettings = WebhooksSettings()
+    webhooks: WebhooksSettings = Field(default=WebhooksSettings(), validate_default=True)
     server: ServerSettings = ServerSettings()
     state: StateSettings = StateSettings()
     log: LogSettings = LogSettings()
