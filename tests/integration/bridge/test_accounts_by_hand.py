@@ -32,7 +32,7 @@ async def play(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory)
         strangers=[GLOBEX, INITECH],
         webhooks=True,
         oauth=lambda copper: oauth(copper) | {"keys": {"k1": KEY}},
-        events={"poll_every": "1s"},
+        events={"poll_every": "30s"},
     ) as play:
         yield play
 
@@ -79,7 +79,7 @@ async def listed(file: Path, *more: str) -> dict[str, dict[str, Any]]:
 async def connected(play: Stage, file: Path, account: str) -> None:
     """Connect an account by the link that the command line prints."""
     link = (await accounts(file, "connect", account)).stdout.strip()
-    assert await consent(link) == f"Copper is connected: {account}"
+    assert await consent(link, account) == f"Copper is connected: {account}"
     await play.log.wait(
         play.names.notifications,
         lambda each: (each.value["type"], each.value["account"]) == ("account.connected", account),
