@@ -156,6 +156,7 @@ class Observing:
 
     def taken_over(self, account: str) -> None:
         """A session of ours begins with an account: what was under way may have been finished by another process."""
+        self._metrics.account_idle.labels(account).set(0)
         self.snapshots = {which: each for which, each in self.snapshots.items() if each.done or which[0] != account}
 
     def snapshot(self, taken: Taken) -> None:
@@ -184,10 +185,21 @@ class Observing:
             self._metrics.sweeps.labels(_SWEPT[told]).inc()
         if told is Told.SWEEP_COMPLETED:
             self._metrics.swept_at.labels(announcement.account).set(time.time())
+        if told is Told.ACCOUNT_DISCONNECTED:
+            self._gone(announcement.account or "")
         fields = {"account": announcement.account, "entity": announcement.entity, **announcement.data}
         wanted = announcement.data.get("reason") == Why.OPERATOR
         tell = logs.info if wanted else _LOUDER.get(told, logs.info)
         tell(Event(told.value), **{name: value for name, value in fields.items() if value is not None})
+
+    def _gone(self, account: str) -> None:
+        """What was last seen of it would grow old for ever, and look like trouble."""
+        self._metrics.account_idle.labels(account).set(1)
+        for metric in (self._metrics.swept_at, self._metrics.deletes_held, self._metrics.account_paused):
+            metric.remove(account)
+        for which in [each for each in self.scanned_at if each[0] == account]:
+            del self.scanned_at[which]
+            self._metrics.scanned_at.remove(*which)
 
     def holding(self, account: str, held: Held | None) -> None:
         """Whether an account's deletes are held back."""
@@ -207,6 +219,7 @@ class Observing:
 
     def held_by_operator(self, account: str, paused: Paused | None) -> None:
         """Whether an operator has paused an account: no trouble, and nobody is to act."""
+        self._metrics.account_idle.labels(account).set(paused is not None)
         if paused is None:
             self.paused.pop(account, None)
         else:

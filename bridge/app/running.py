@@ -28,6 +28,7 @@ from bridge.app.status import Process, status
 from bridge.app.tracing import Exporting
 from bridge.app.webhooks import Tokens
 from bridge.app.world import World, intervals, made, replica_of
+from bridge.contract.accounts import Standing
 from bridge.policy.health import PATIENCE_SECONDS
 from bridge.settings import Settings
 from bridge.telemetry import logs
@@ -239,6 +240,7 @@ def _status_before(process: Process, observing: Observing) -> Mapping[str, Any]:
         owners={},
         partitions=0,
         accounts={},
+        standing=lambda _account: Standing.CONNECTED,
         entities={},
         limit=0,
         observing=observing,
@@ -256,6 +258,7 @@ def _status(process: Process, world: World, shards: Shards) -> Mapping[str, Any]
         owners=world.owners,
         partitions=settings.topics.partitions,
         accounts=world.accounts.served,
+        standing=world.accounts.standing,
         entities=intervals(settings),
         limit=settings.copper.requests_per_minute,
         observing=world.observing,

@@ -3,10 +3,11 @@
 Counts, times and reasons; no CRM data, no secrets. Times are Unix seconds.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from bridge.contract.accounts import Standing
 from bridge.contract.sharding import shard_of
 from bridge.policy.freshness import Followed, State, state, worst
 from bridge.policy.refusals import Paused
@@ -14,6 +15,9 @@ from bridge.policy.sightings import Lane, Why
 from bridge.policy.sweeps import Held
 from bridge.shard.snapshotting import Taken
 from bridge.telemetry.history import History
+
+_BY_STANDING = {Standing.PAUSED: State.PAUSED, Standing.LEAVING: State.LEAVING}
+"""An account that nobody waits for stands as an operator wants it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ def status(
     owners: Mapping[int, str],
     partitions: int,
     accounts: Mapping[str, Spending],
+    standing: Callable[[str], Standing],
     entities: Mapping[str, float | None],
     limit: int,
     observing: Observed,
@@ -83,7 +88,8 @@ def status(
         shown[name] = {"shard": shard, "owner": known.get(shard), "here": shard in owned}
         if shard in owned:
             since = observing.owned_since.get(shard, now)
-            shown[name] |= _account(name, accounts[name], entities, since, now, limit, observing)
+            wanted = _BY_STANDING.get(standing(name))
+            shown[name] |= _account(name, accounts[name], wanted, entities, since, now, limit, observing)
     states = [account["state"] for account in shown.values() if account["here"]]
     return {
         **asdict(process),
@@ -103,6 +109,7 @@ def status(
 def _account(
     name: str,
     account: Spending,
+    wanted: State | None,
     entities: Mapping[str, float | None],
     since: float,
     now: float,
@@ -111,7 +118,7 @@ def _account(
 ) -> dict[str, Any]:
     held, paused = observing.held.get(name), observing.paused.get(name)
     followed = {entity: _followed((name, entity), every, since, observing) for entity, every in entities.items()}
-    states = {entity: state(each, now) for entity, each in followed.items()}
+    states = {entity: wanted or state(each, now) for entity, each in followed.items()}
     return {
         "state": worst([*states.values(), *([] if held is None else [State.ACTION_REQUIRED])]),
         "entities": {

@@ -133,6 +133,8 @@ def _account(name: str, account: Mapping[str, Any]) -> Iterator[str]:
         f"{name}: {sum(calls['last_minute'].values())}/{calls['limit']} calls in the last minute"
         f"{_lanes(calls['last_minute'])}; waiting{_lanes(calls['waiting']) or ' none'}"
     )
+    if account.get("state") == "leaving":
+        yield f"{name}: is being disconnected"
     if (paused := account.get("paused")) is not None:
         yield f"{name}: paused since {utc(paused['since'])}: {safe(str(paused['reason']))}"
     if (held := account["deletes_held"]) is not None:

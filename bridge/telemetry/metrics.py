@@ -78,6 +78,9 @@ class Metrics:
         self.account_paused = self._gauge(
             "account_paused", "1 while an account waits for working credentials", "account"
         )
+        self.account_idle = self._gauge(
+            "account_idle", "1 while an operator wants nothing done for an account", "account"
+        )
         self.commits = self._counter("kafka_commits", "Transactions by how they ended", "outcome")
         self.commit_seconds = self._histogram("kafka_commit_duration_seconds", "Transactions, begin to commit")
         self.sessions = self._counter("shard_sessions_ended", "Shard sessions by how they ended", "how")

@@ -1,20 +1,20 @@
 """Accounts as an operator sees and moves them from the command line, on a real Kafka with a bridge that runs."""
 
 import asyncio
-import os
-import sys
-from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+import structlog
 import yaml
 from cryptography.fernet import Fernet
+from typer.testing import CliRunner, Result
 
 from bridge.cli.exits import Exit
+from bridge.cli.main import app
+from bridge.telemetry import logs
 from tests.integration.bridge.stage import Stage, stage
 from tests.integration.bridge.test_connecting import consent, oauth
 
@@ -24,7 +24,11 @@ KEY = Fernet.generate_key().decode()
 
 @pytest.fixture(scope="module")
 async def play(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stage]:
-    """A bridge that has one account of the settings; the double has two more, which are not connected yet."""
+    """A bridge that has one account of the settings; the double has two more, which are not connected yet.
+
+    What it logs goes where it does in earnest: standard output is the command line's.
+    """
+    logs.configure("error", "json")
     async with stage(
         bootstrap_servers,
         tmp_path_factory.mktemp("by-hand"),
@@ -35,6 +39,7 @@ async def play(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory)
         events={"poll_every": "30s"},
     ) as play:
         yield play
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -53,21 +58,9 @@ def file(play: Stage, tmp_path: Path) -> Path:
     return path
 
 
-@dataclass(frozen=True)
-class Ended:
-    exit_code: int | None
-    stdout: str
-    stderr: str
-
-
-async def accounts(file: Path, *arguments: str) -> Ended:
-    """The command line in a process of its own: the bridge writes to this one's output."""
-    command = [sys.executable, "-m", "bridge", "accounts", *arguments, "-c", str(file)]
-    running = await asyncio.create_subprocess_exec(
-        *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=os.environ | {"COLUMNS": "200"}
-    )
-    out, err = await running.communicate()
-    return Ended(running.returncode, out.decode(), err.decode())
+async def accounts(file: Path, *arguments: str) -> Result:
+    """The command line as it is, in a thread with a loop of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, app, ["accounts", *arguments, "-c", str(file)])
 
 
 async def listed(file: Path, *more: str) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ import orjson
 
 from bridge.app.observing import Observing
 from bridge.app.status import Process, status
+from bridge.contract.accounts import Standing
 from bridge.contract.events import Change, Kind
 from bridge.contract.sharding import shard_of
 from bridge.policy.budget import Budget
@@ -45,6 +46,7 @@ def shown(
     owners: Mapping[int, str] | None = None,
     ready: bool = True,
     after: float = 0.0,
+    standing: Standing = Standing.CONNECTED,
 ) -> Any:
     account = Account()
     whole = status(
@@ -56,6 +58,7 @@ def shown(
         owners=owners or {},
         partitions=PARTITIONS,
         accounts={"zeta": account, "acme": account},
+        standing=lambda _account: standing,
         entities={"lead": 15.0, "task": 15.0, "project": None},
         limit=60,
         observing=observing,
@@ -135,6 +138,18 @@ def test_a_paused_account_is_shown_with_the_reason_until_it_goes_on(observing: O
     assert accounts["zeta"]["paused"] is None
     observing.pausing("acme", None)
     assert shown(observing)["accounts"]["acme"]["paused"] is None
+
+
+def test_an_account_that_nobody_waits_for_stands_as_its_operator_wants_it(observing: Observing) -> None:
+    observing.owning(range(PARTITIONS))
+    observing.polled(LEAD, Scanned(Trouble(Why.UNAUTHORIZED, "canary")))
+    for standing, word in (
+        (Standing.CONNECTED, "action-required"),
+        (Standing.PAUSED, "paused"),
+        (Standing.LEAVING, "leaving"),
+    ):
+        acme = shown(observing, standing=standing, after=1000.0)["accounts"]["acme"]
+        assert (acme["state"], acme["entities"]["lead"]["state"]) == (word, word)
 
 
 def test_held_deletes_are_shown_with_the_reason_until_they_are_resumed(observing: Observing) -> None:

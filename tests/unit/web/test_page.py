@@ -14,6 +14,7 @@ from tests.unit.web.shown import NOW, account, command, elsewhere, entity, histo
 
 WORDS = {
     State.PAUSED: "Paused",
+    State.LEAVING: "Leaving",
     State.ON_TIME: "On time",
     State.PENDING: "Pending",
     State.DELAYED: "Delayed",
