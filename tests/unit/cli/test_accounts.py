@@ -115,3 +115,21 @@ def test_nothing_is_forgotten_unless_somebody_says_so() -> None:
     assert (result.exit_code, "copper.*.state gets a tombstone" in result.stderr) == (2, True)
     result = CliRunner().invoke(app, ["accounts", "disconnect", "globex", "--forget", "--yes", "-b", "127.0.0.1:1"])
     assert result.exit_code == Exit.KAFKA
+
+
+def test_a_check_tells_the_redirect_address_and_needs_no_account_of_the_settings(file: Path, tmp_path: Path) -> None:
+    file.write_text(SETTINGS.replace("accounts", "#accounts") + f"state: {{dir: {tmp_path}}}", encoding="utf-8")
+    result = CliRunner().invoke(app, ["check", "--offline", "-c", str(file)])
+    assert (result.exit_code, result.stderr) == (Exit.OK, "nothing is wrong\n")
+    assert "tokens are sealed with key k2; at Copper the redirect address must be" in result.stdout
+    assert "https://bridge.example/oauth/callback\n" in result.stdout
+    assert "the-secret" not in result.stdout
+
+
+def test_subscriptions_of_connected_accounts_are_said_to_be_the_bridges_business(file: Path) -> None:
+    file.write_text(SETTINGS.replace("accounts", "#accounts"), encoding="utf-8")
+    kafka = ("--set", "kafka.bootstrap_servers=127.0.0.1:1", "-c", str(file))
+    result = CliRunner().invoke(app, ["webhooks", "ls", *kafka])
+    assert (result.exit_code, "seen to by the running bridge alone" in result.stderr) == (Exit.OK, True)
+    result = CliRunner().invoke(app, ["webhooks", "sync", "--account", "globex", *kafka])
+    assert (result.exit_code, "no such account in the settings" in result.stderr) == (2, True)
