@@ -19,9 +19,9 @@ from bridge.contract.failures import Code
 from bridge.contract.replies import Reply, Status
 from bridge.copper.client import Observed
 from bridge.policy.changes import Reason, Verdict
-from bridge.policy.refusals import Paused
+from bridge.policy.refusals import OPERATOR, Paused
 from bridge.policy.sessions import Ending
-from bridge.policy.sightings import Lane, Trouble, Via, Why
+from bridge.policy.sightings import Lane, Trouble, Via
 from bridge.policy.subscribing import Plan
 from bridge.policy.sweeps import Held
 from bridge.settings import SettingsProblem
@@ -188,7 +188,7 @@ class Observing:
         if told is Told.ACCOUNT_DISCONNECTED:
             self._gone(announcement.account or "")
         fields = {"account": announcement.account, "entity": announcement.entity, **announcement.data}
-        wanted = announcement.data.get("reason") == Why.OPERATOR
+        wanted = announcement.data.get("reason") == OPERATOR
         tell = logs.info if wanted else _LOUDER.get(told, logs.info)
         tell(Event(told.value), **{name: value for name, value in fields.items() if value is not None})
 

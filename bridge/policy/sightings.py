@@ -87,7 +87,6 @@ class Why(StrEnum):
     UNREADABLE = "unreadable"  # a 2xx whose body is not what was promised: it was done, the answer is lost
     EXPIRED = "expired"  # the caller's deadline passed before the request was written
     PAUSED = "paused"  # the account's credentials are refused: nothing was done, and is to be asked again
-    OPERATOR = "operator"  # why an account is paused: an operator wants it so; no call ends with it
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.contract.announcements import Announcement, Told, announcement_record
-from bridge.policy.refusals import Paused
+from bridge.policy.refusals import OPERATOR, Paused
 from bridge.policy.sightings import Why
 from bridge.shard.cursors import cursor_record
 from bridge.shard.ports import Draft, Gate, Ledger
@@ -89,7 +89,7 @@ class Held:
 
     async def run(self) -> None:
         """Hold it for ever."""
-        paused = Paused(Why.OPERATOR, self.since)
+        paused = Paused(OPERATOR, self.since)
         self.observe(self.account, paused)
         with self.gate.attended(paused):
             try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.policy.freshness import State, severity
-from bridge.policy.sightings import Why
+from bridge.policy.refusals import OPERATOR
 from bridge.web.page import chart
 from bridge.web.page.html import NOTHING, Element, body, lasting, moment, node, region, row, table
 from bridge.web.page.replicas import replicas
@@ -81,7 +81,7 @@ def _attention(status: Status, here: Here) -> Element:
 
 def _troubles(name: str, account: Mapping[str, Any], status: Status) -> Iterator[Element]:
     paused = account.get("paused")
-    if paused is not None and paused["reason"] != Why.OPERATOR:
+    if paused is not None and paused["reason"] != OPERATOR:
         yield node(
             "li",
             node("b", name),

@@ -18,7 +18,7 @@ from bridge.contract.replies import Reply, Status
 from bridge.contract.topics import TopicNames
 from bridge.copper.client import Observed
 from bridge.policy.changes import Reason
-from bridge.policy.refusals import Paused
+from bridge.policy.refusals import OPERATOR, Paused
 from bridge.policy.sessions import Ending
 from bridge.policy.sightings import Lane, Trouble, Via, Why
 from bridge.policy.subscribing import Plan, Wanted
@@ -209,7 +209,7 @@ def test_an_operators_pause_and_a_departure_are_no_trouble(observing: Observing)
     def value(name: str, **labels: str) -> float | None:
         return observing.registry.get_sample_value(f"copper_bridge_{name}", {"account": "acme"} | labels)
 
-    observing.held_by_operator("acme", Paused(Why.OPERATOR, 1.0))
+    observing.held_by_operator("acme", Paused(OPERATOR, 1.0))
     assert (value("account_idle"), value("account_paused")) == (1, None)
     observing.held_by_operator("acme", None)
     assert value("account_idle") == 0
