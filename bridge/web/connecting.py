@@ -27,7 +27,8 @@ AT_ONCE = 16
 """Steps that are taken at once; what comes beyond is told to come again. No stranger's comes so far."""
 _AGAIN = "Open your link again. If it has expired, ask whoever sent it for a new one."
 _STYLE = (
-    "body{font:1.1rem/1.5 system-ui,sans-serif;margin:0}main{max-width:34rem;margin:15vh auto;padding:0 1.5rem}"
+    "body{font:1.1rem/1.5 system-ui,sans-serif;margin:0;background:Canvas;color:CanvasText}"
+    "main{max-width:34rem;margin:15vh auto;padding:0 1.5rem}"
     "h1{font-size:1.6rem;line-height:1.25;overflow-wrap:anywhere}"
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()

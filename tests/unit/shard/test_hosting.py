@@ -23,7 +23,7 @@ class House:
     happened: list[str] = field(default_factory=list)
     slow: float = 0.0
 
-    def flows(self, account: str, standing: Standing) -> list["Lodger"]:
+    def flows(self, account: str, standing: Standing, _together: int) -> list["Lodger"]:
         return [Lodger(self, f"{account} {standing}")]
 
     async def be(self, **standing: Standing) -> list[str]:
