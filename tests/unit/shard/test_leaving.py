@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from bridge.contract.control import Asked
 from bridge.contract.cursors import ScanCursor, subscriptions_key
 from bridge.contract.records import Outgoing
 from bridge.policy import standings
+from bridge.policy.refusals import Paused
 from bridge.policy.sightings import Trouble, Why
 from bridge.shard.cursors import cursor_record, scan_record
 from bridge.shard.governing import Governing, read_account
@@ -46,10 +47,10 @@ class Outside:
         self.hooks = [each for each in self.hooks if each not in made]
         return None
 
-    def attended(self, _paused: object) -> AbstractAsyncContextManager[None]:
-        raise AssertionError("nobody attends to who leaves")
+    def attended(self, paused: Paused | None) -> AbstractContextManager[None]:
+        raise AssertionError(paused)
 
-    async def refused(self) -> object:
+    async def refused(self) -> Paused:
         raise AssertionError
 
     async def restored(self) -> None:
@@ -66,7 +67,7 @@ def governing(stage: Stage) -> Governing:
 def leaving(stage: Stage, outside: Outside) -> Leaving:
     return Leaving(
         account=ACCOUNT,
-        gate=outside,  # type: ignore[arg-type] - only opened
+        gate=outside,
         unsubscribe=outside.unsubscribe,
         waiting=lambda: outside.waiting,
         ledger=stage.ledger,
@@ -231,12 +232,12 @@ async def _broken(folder: Path, nth: int | None, manner: Manner) -> tuple[list[s
     def flows_of(stage: Stage) -> Flows:
         return Flows([leaving(stage, outside)], [])
 
-    moments = await live(life, lambda: flows_of(life), lambda: gone(life), within=3_000.0)
+    moments = await live(life, lambda: flows_of(life), lambda: bool(gone(life)), within=3_000.0)
     if life.endings.dead:
         life = Stage(folder / ("1" if manner is Manner.LOSS else "0"), life)
-        await live(life, lambda: flows_of(life), lambda: gone(life), within=3_000.0)
+        await live(life, lambda: flows_of(life), lambda: bool(gone(life)), within=3_000.0)
     rebuilt = Stage(folder / "rebuilt", life)
-    await live(rebuilt, lambda: Flows([], []), lambda: rebuilt.opened, within=3_000.0)
+    await live(rebuilt, lambda: Flows([], []), lambda: rebuilt.opened > 0, within=3_000.0)
     wrong = [f"gone {len(gone(rebuilt))} times"] if len(gone(rebuilt)) != 1 else []
     again = Stage(folder / "rebuilt", rebuilt)
     left = [*again.memory.known.cursors_of(ACCOUNT), *again.memory.known.records_of("company", ACCOUNT, 100)]
