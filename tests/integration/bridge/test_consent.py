@@ -26,7 +26,7 @@ from tests.integration.bridge.consenting import (
     without_keys,
 )
 from tests.integration.bridge.reading import PATIENCE_S, Message
-from tests.integration.bridge.stage import LOOK_S, SHARDS, Stage, eventually, stage
+from tests.integration.bridge.stage import ENTITIES, LOOK_S, SHARDS, Stage, eventually, stage
 
 FIXED, GLOBEX = "acme", "globex"
 BESIDE = next(name for n in range(99) if shard_of(name := f"beside{n}", SHARDS) == shard_of(GLOBEX, SHARDS))
@@ -49,7 +49,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def play(
     bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory, secrets: Path
 ) -> AsyncGenerator[Stage]:
-    """A bridge with its keys in files and an account of the settings; the double has two that are not connected yet."""
+    """A bridge with its keys in files and an account of the settings; two that have connected themselves."""
     logs.configure("debug", "json")
     async with stage(
         bootstrap_servers,
@@ -62,6 +62,12 @@ async def play(
         events={"poll_every": "10s"},
         server={"token": TOKEN},
     ) as play:
+        for account in (GLOBEX, BESIDE):
+            await connected(play, account)
+        looked = len(ENTITIES) * 3
+        await play.log.wait(
+            play.names.notifications, lambda each: each.value["type"] == "snapshot.completed", count=looked
+        )
         yield play
 
 
@@ -85,7 +91,6 @@ async def test_no_token_no_code_and_no_state_can_be_read_anywhere(
 ) -> None:
     double = play.account(GLOBEX)
     await connected(play, GLOBEX)
-    await connected(play, BESIDE)
     made = await play.made(GLOBEX, "company", {"name": "Tideglass"})
     await play.event("company", "created", made, GLOBEX)
     await play.subscribed(GLOBEX)
@@ -110,7 +115,7 @@ async def test_no_token_no_code_and_no_state_can_be_read_anywhere(
     assert hits == []
     assert len(words) >= 9
     assert all("gAAAA" in told[where] for where in ("Kafka", "SQLite"))
-    assert told["log"].count("\n") > 5
+    assert "account.connected" in told["log"]
 
 
 @pytest.mark.figures
@@ -119,13 +124,14 @@ async def test_a_consent_taken_back_stops_one_account_and_the_next_one_loses_not
     known = await play.made(GLOBEX, "company", {"name": "Known"})
     await play.event("company", "created", known, GLOBEX)
     account.revoke_tokens()
-    names = [f"While Revoked {number}" for number in range(20)]
+    names = [f"While Revoked {number}" for number in range(10)]
     waiting = [await play.command(GLOBEX, "company", "create", data={"name": name}) for name in names]
     made = [account.create("lead", {"name": name})["id"] for name in names]
     account.edit("company", known, {"details": "edited meanwhile"})
     await _told(play, "account.paused", GLOBEX)
     states = await _states(play)
-    assert (states[GLOBEX], states[FIXED], states[BESIDE]) == ("action-required", "on-time", "on-time")
+    assert states[GLOBEX] == "action-required"
+    assert {states[FIXED], states[BESIDE]} <= {"on-time", "pending"}
     beside = await play.made(BESIDE, "company", {"name": "Undisturbed"})
     noticed = time.monotonic()
     other = play.account(BESIDE).create("person", {"name": "Undisturbed"})["id"]
@@ -176,19 +182,20 @@ async def test_keys_are_replaced_while_commands_flow_and_a_missing_one_stops_onl
     assert statuses.keys() == {"succeeded"}
 
     await play.stop()
-    (keys / NEW).rename(secrets / "kept")
+    (keys / NEW).unlink()
     (keys / "2027-01").write_text(Fernet.generate_key().decode())
     await play.start()
     waiting = await play.command(GLOBEX, "company", "create", data={"name": "Before The Key"})
     assert (await play.ask(FIXED, "company", "search", data={})).value["status"] == "succeeded"
-    while (states := await _states(play))[GLOBEX] != "action-required":  # noqa: ASYNC110 - it has to be asked
-        await asyncio.sleep(LOOK_S)
-    assert states[FIXED] == "on-time"
+    async with asyncio.timeout(PATIENCE_S):
+        while (states := await _states(play))[GLOBEX] != "action-required":  # noqa: ASYNC110 - it has to be asked
+            await asyncio.sleep(LOOK_S)
+    assert states[FIXED] in {"on-time", "pending"}
     row = await shown(play, GLOBEX)
     assert "oauth.keys" in row["trouble"]
     assert row["key"] is None
     assert not play.log.of(play.names.replies("company"), _carries(waiting))
-    (secrets / "kept").rename(keys / NEW)
+    (keys / NEW).write_text(KEYS[NEW])
     assert (await play.reply("company", waiting)).value["status"] == "succeeded"
     assert (await shown(play, GLOBEX))["trouble"] is None
     await eventually(lambda: _sealed_with(play, GLOBEX) == {"2027-01"})
