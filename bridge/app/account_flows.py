@@ -16,7 +16,8 @@ from bridge.app.world import World, enabled
 from bridge.contract.accounts import Standing
 from bridge.copper.entities import ENTITIES
 from bridge.policy.pacing import Pace, first, jittered
-from bridge.policy.sightings import Trouble
+from bridge.policy.refusals import OPERATOR, Paused
+from bridge.policy.sightings import Trouble, Why
 from bridge.policy.subscribing import Plan
 from bridge.policy.sweeps import Brake
 from bridge.settings import Settings
@@ -107,17 +108,20 @@ class AccountFlows:
         )
 
     def _held(self, account: str) -> Held:
-        world = self.world
-        since = world.accounts.connected[account].standing_ms / 1000
-        return Held(account, world.accounts.served[account].gate, since, world.observing.held_by_operator)
+        """An operator has paused it; or its token cannot be read, which comes to the same as one that does not work."""
+        world, entry = self.world, self.world.accounts.connected[account]
+        gate, observing = world.accounts.served[account].gate, world.observing
+        if entry.standing is Standing.PAUSED:
+            return Held(account, gate, Paused(OPERATOR, entry.standing_ms / 1000), observing.held_by_operator)
+        return Held(account, gate, Paused(Why.UNAUTHORIZED, self.publishing.clock()), observing.pausing)
 
     def _leaving(self, account: str) -> Leaving:
         world, copper = self.world, self.world.accounts.served[account]
         return Leaving(
             account=account,
-            forget=world.accounts.connected[account].forget,
             gate=copper.gate,
             unsubscribe=unsubscribing(world.settings, copper),
+            waiting=lambda: world.waiting[self.publishing.shard]()[account],
             ledger=self.ledger,
             governing=self.governing,
             jitter=random.random,

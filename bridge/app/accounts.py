@@ -20,7 +20,7 @@ UNREADABLE = "sealed with a key that is not among oauth.keys: put that key back,
 
 
 class Accounts:
-    """The accounts. `served` are those with credentials, `commanded` those of them that take commands."""
+    """The accounts. `served` are all that are worked for, `commanded` those of them that take commands."""
 
     def __init__(
         self,
@@ -36,6 +36,8 @@ class Accounts:
         self.pending: dict[str, Pending] = {}
         self.unreadable: dict[str, str] = {}
         """Accounts whose token, or newest token, cannot be used, and why."""
+        self.sealed_with: dict[str, str] = {}
+        """Connected account to the name of the key that sealed it: while it is here, the key must not go."""
         self._open_account = open_account
         self._sealing = sealing
         self._sealed_by = sealing()
@@ -50,14 +52,22 @@ class Accounts:
         return event
 
     def hosted(self, shard: int, partitions: int) -> dict[str, Standing]:
-        """The served accounts of a shard, and how they stand."""
+        """The served accounts of a shard, and how they are to be taken: without its token one can but wait."""
         mine = (name for name in self.served if shard_of(name, partitions) == shard)
         return {name: self.standing(name) for name in mine}
 
+    def readable(self, account: str) -> bool:
+        """Whether there is a token for a connected account."""
+        return account in self._opened
+
     def standing(self, account: str) -> Standing:
-        """How a served account stands."""
+        """How a served account stands; one whose token cannot be read is paused."""
         entry = self.connected.get(account)
-        return Standing.CONNECTED if entry is None else entry.standing
+        if entry is None:
+            return Standing.CONNECTED
+        return (
+            Standing.PAUSED if entry.standing is Standing.CONNECTED and not self.readable(account) else entry.standing
+        )
 
     def secret(self, account: str) -> str | None:
         """What a connected account's webhook tokens are derived from; None for any other."""
@@ -94,18 +104,20 @@ class Accounts:
         return sealing.renewed(entry, opened)
 
     def _renew(self, account: str) -> None:
-        """Serve the account as its entry says. One whose new token cannot be read keeps the one it has."""
+        """Serve the account as its entry says.
+
+        One whose new token cannot be read keeps the one it has; without any it waits, and its commands with it.
+        """
         entry = self.connected.get(account)
         if entry is None:
-            for table in (self._opened, self.served, self.commanded, self.unreadable):
+            for table in (self._opened, self.served, self.commanded, self.unreadable, self.sealed_with):
                 table.pop(account, None)
             return
-        opened = self._open(entry)
+        opened, sealing = self._open(entry), self._sealed_by
         _put(self.unreadable, account, UNREADABLE if opened is None else None)
+        _put(self.sealed_with, account, None if opened is None or sealing is None else sealing.key_of(entry.sealed))
         if opened is not None:
             self._opened[account] = opened
-        if account not in self._opened:
-            return
         if account not in self.served:
             self.served[account] = self._open_account(account, lambda: self._credentials(account))
         commanded = entry.standing is not Standing.LEAVING

@@ -53,7 +53,9 @@ class Administering:
 
     def accounts(self) -> list[dict[str, Any]]:
         """Every account with where it comes from, how it stands, its shard, and whether this process owns it."""
-        names = {*self.known.fixed, *self.known.connected, *self.known.pending}
+        now = self.clock()
+        asked = {name for name, pending in self.known.pending.items() if pending.expires > now}
+        names = {*self.known.fixed, *self.known.connected, *asked}
         return [self._account(name) for name in sorted(names)]
 
     @property
@@ -111,5 +113,6 @@ class Administering:
             "shard": shard,
             "here": shard in self.owned(),
             "since": None if connected is None else connected.since_ms / 1000,
+            "key": self.known.sealed_with.get(name),
             "trouble": self.known.unreadable.get(name),
         }

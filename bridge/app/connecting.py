@@ -89,6 +89,8 @@ class Connecting:
         self._place = place
         self._chance = chance
         self._clock = clock
+        self._answered: set[str] = set()
+        """States whose answer is being dealt with."""
 
     async def begin(self, account: str, expires: str, signature: str) -> str | Refused:
         """A link was opened: where its customer is to say yes or no."""
@@ -96,18 +98,27 @@ class Connecting:
         refused = linking.link_refusal(oauth.linking.keys, account, expires, signature, now)
         if refused is not None or account in self._known.fixed:
             return refused or Refused.FORGED
-        chance = self._chance()
-        pending = linking.pending(account, chance, now)
+        state = linking.state(oauth.linking.keys[0], account, self._chance())
+        pending = linking.pending(account, state, now)
         kept = await self._place.keep(entry_record(pending, self._place.names, self._place.partitions))
-        return consent_url(oauth.application, linking.state(account, chance)) if kept else Refused.KAFKA_AWAY
+        return consent_url(oauth.application, state) if kept else Refused.KAFKA_AWAY
 
     async def finish(self, state: str, code: str | None) -> str | Refused:
         """A consent came back: the account that is connected now. No `code`: the answer was no."""
-        account = await self._asked_for(state)
-        if isinstance(account, Refused):
-            return account
+        account = linking.account_of(self._oauth().linking.keys, state)
+        if account is None or state in self._answered:  # the same form, sent once more while we are at it
+            return Refused.UNKNOWN_STATE
+        self._answered.add(state)
+        try:
+            return await self._refused(account, state) or await self._finish(account, code)
+        finally:
+            self._answered.discard(state)
+
+    async def _finish(self, account: str, code: str | None) -> str | Refused:
+        """What is pending goes first: whatever comes then, a state is good once."""
         if not await self._place.keep(forgotten(account, self._place.names, self._place.partitions, pending=True)):
             return Refused.KAFKA_AWAY
+        self._known.pending.pop(account, None)  # before it comes back out of the topic
         if not code:
             return Refused.DENIED
         oauth = self._oauth()
@@ -119,11 +130,8 @@ class Connecting:
         kept = await self._place.keep(control_record(asked, self._place.names, self._place.partitions))
         return account if kept else Refused.KAFKA_AWAY
 
-    async def _asked_for(self, state: str) -> str | Refused:
-        """The account whose consent was asked for with this state."""
-        account = linking.account_of(state)
-        if account is None:
-            return Refused.UNKNOWN_STATE
+    async def _refused(self, account: str, state: str) -> Refused | None:
+        """Why a state of ours does not count; another replica may have made it a moment ago."""
         learnt = self._known.watched()
         try:
             async with asyncio.timeout(FOLLOW_SECONDS):
@@ -132,7 +140,7 @@ class Connecting:
                     await learnt.wait()
         except TimeoutError:
             return Refused.UNKNOWN_STATE
-        return account if refused is None else refused
+        return refused
 
     def _refusal(self, account: str, state: str) -> Refused | None:
         return linking.consent_refusal(self._known.pending.get(account), state, self._clock())

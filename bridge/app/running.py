@@ -8,13 +8,12 @@ import contextlib
 import fcntl
 import os
 import signal
-import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import bridge
 from bridge.app.connecting import Place
@@ -23,12 +22,11 @@ from bridge.app.health import Health
 from bridge.app.hooks import Hooks
 from bridge.app.looking import looking
 from bridge.app.observing import Observing, stray
+from bridge.app.reporting import process_of, status_before, status_of
 from bridge.app.shards import Shards
-from bridge.app.status import Process, status
 from bridge.app.tracing import Exporting
 from bridge.app.webhooks import Tokens
-from bridge.app.world import World, intervals, made, replica_of
-from bridge.contract.accounts import Standing
+from bridge.app.world import World, made
 from bridge.policy.health import PATIENCE_SECONDS
 from bridge.settings import Settings
 from bridge.telemetry import logs
@@ -102,14 +100,14 @@ async def serving(
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone_in(Path(settings.state.dir)))
         exporting, health = Exporting(settings, os.environ), _health(settings)
-        observing, process = Observing(exporting.tracing), _process(settings)
+        observing, process = Observing(exporting.tracing), process_of(settings)
         stack.enter_context(logs.heard(observing.history.happened))
         at_work: list[tuple[World, Shards, Place]] = []
         page = internal(
             observing.registry,
             alive=health.alive,
             ready=health.ready,
-            status=lambda: _status(process, *at_work[0][:2]) if at_work else _status_before(process, observing),
+            status=lambda: status_of(process, *at_work[0][:2]) if at_work else status_before(process, observing),
             history=observing.history.shown,
             accounts=accounts_api(lambda: (at_work[0][0], at_work[0][2]) if at_work else None, settings),
         )
@@ -215,51 +213,3 @@ def _health(settings: Settings) -> Health:
     """Its patience is longer than any of our own deadlines, which are made of Kafka's."""
     patience = max(PATIENCE_SECONDS, 6 * settings.kafka.request_timeout.total_seconds())
     return Health(asyncio.get_running_loop().time, patience)
-
-
-def _process(settings: Settings) -> Process:
-    return Process(
-        instance=settings.instance,
-        host=socket.gethostname(),
-        version=bridge.__version__,
-        started_at=time.time(),
-        kafka=settings.kafka.bootstrap_servers,
-        prefix=settings.topics.prefix,
-        replica=replica_of(settings),
-    )
-
-
-def _status_before(process: Process, observing: Observing) -> Mapping[str, Any]:
-    """The status while Kafka is still waited for."""
-    return status(
-        process,
-        now=time.time(),
-        ready=False,
-        owned=(),
-        opened=(),
-        owners={},
-        partitions=0,
-        accounts={},
-        standing=lambda _account: Standing.CONNECTED,
-        entities={},
-        limit=0,
-        observing=observing,
-    )
-
-
-def _status(process: Process, world: World, shards: Shards) -> Mapping[str, Any]:
-    settings = world.settings
-    return status(
-        process,
-        now=time.time(),
-        ready=world.health.ready().good,
-        owned=world.membership.owned,
-        opened=shards.open,
-        owners=world.owners,
-        partitions=settings.topics.partitions,
-        accounts=world.accounts.served,
-        standing=world.accounts.standing,
-        entities=intervals(settings),
-        limit=settings.copper.requests_per_minute,
-        observing=world.observing,
-    )

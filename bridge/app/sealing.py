@@ -17,9 +17,8 @@ class Sealing:
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         """`keys` maps names to Fernet keys: 32 bytes in URL-safe base 64, as settings have checked; at least one."""
-        newest_first = [Fernet(keys[name]) for name in sorted(keys, reverse=True)]
-        self._newest = newest_first[0]
-        self._keys = MultiFernet(newest_first)
+        self._newest_first = {name: Fernet(keys[name]) for name in sorted(keys, reverse=True)}
+        self._keys = MultiFernet([*self._newest_first.values()])
 
     def seal(self, account: str, secrets: Sealed) -> Sealed:
         """Ciphertext of both; another one each time. It is this account's: as another's it cannot be opened."""
@@ -33,14 +32,23 @@ class Sealing:
             return None
         return Sealed(*(text for _, _, text in texts)) if all(owner == account for owner, _, _ in texts) else None
 
+    def key_of(self, sealed: Sealed) -> str | None:
+        """The name of the oldest key that is needed to open both; None when one is not there."""
+        needed = [self._opener(each) for each in _both(sealed)]
+        return None if None in needed else min(name for name in needed if name is not None)
+
     def outdated(self, sealed: Sealed) -> bool:
         """Whether another key than the newest sealed either."""
-        try:
-            for each in _both(sealed):
-                self._newest.decrypt(each.encode())
-        except InvalidToken:
-            return True
-        return False
+        return self.key_of(sealed) != next(iter(self._newest_first))
+
+    def _opener(self, text: str) -> str | None:
+        for name, key in self._newest_first.items():
+            try:
+                key.decrypt(text.encode())
+            except InvalidToken:
+                continue
+            return name
+        return None
 
     def renewed(self, entry: Connected, opened: Sealed) -> Connected:
         """The entry with its secrets sealed anew."""

@@ -16,6 +16,7 @@ CONSENT_SECONDS = 600.0
 """How long a customer may take at Copper's page. Copper documents nothing about how long a code is good."""
 _ACCOUNT = re.compile(r"[a-z0-9-]{1,64}")
 _DOMAIN = b"copper-bridge-connect-v1"
+_STATES = b"copper-bridge-state-v1"
 
 
 class Refused(StrEnum):
@@ -24,7 +25,9 @@ class Refused(StrEnum):
     FORGED = "forged"
     """The link's signature is none of ours."""
     EXPIRED = "expired"
-    """The link, or the time to answer, is over."""
+    """The link's time is over."""
+    TOO_LATE = "too-late"
+    """The customer has thought about it for too long."""
     UNKNOWN_STATE = "unknown-state"
     """Nobody asked for this consent, or it has been given already, or a newer link was opened."""
     DENIED = "denied"
@@ -52,27 +55,39 @@ def link_refusal(keys: Iterable[bytes], account: str, expires: str, given: str, 
     return Refused.EXPIRED if now > int(expires) else None
 
 
-def state(account: str, chance: str) -> str:
-    """What Copper gives back with the consent; `chance` is hard to guess and never used again."""
-    return f"{account}.{chance}"
+def state(key: bytes, account: str, chance: str) -> str:
+    """What Copper gives back with the consent; `chance` is hard to guess and never used again.
+
+    Signed, so that a state which we have not made is known without a look at what is kept.
+    """
+    return f"{account}.{chance}.{_signed(key, account, chance)}"
 
 
-def pending(account: str, chance: str, now: float) -> Pending:
+def pending(account: str, state: str, now: float) -> Pending:
     """What is kept of it."""
-    return Pending(account, _digest(state(account, chance)), now + CONSENT_SECONDS)
+    return Pending(account, _digest(state), now + CONSENT_SECONDS)
 
 
-def account_of(given: str) -> str | None:
-    """The account that a state claims to be about."""
-    account, dot, _ = given.partition(".")
-    return account if dot and _ACCOUNT.fullmatch(account) else None
+def account_of(keys: Iterable[bytes], given: str) -> str | None:
+    """The account that a state is about; None when it is none of ours."""
+    account, _, rest = given.partition(".")
+    chance, _, signed = rest.partition(".")
+    if not _ACCOUNT.fullmatch(account):
+        return None
+    wanted = [_signed(key, account, chance) for key in keys]
+    good = any([hmac.compare_digest(each.encode(), signed.encode()) for each in wanted])  # noqa: C419 - all, always
+    return account if good else None
 
 
 def consent_refusal(kept: Pending | None, given: str, now: float) -> Refused | None:
     """Why a consent with this state does not count; None when it does."""
-    if kept is None or not hmac.compare_digest(kept.digest, _digest(given)):
+    if kept is None or not hmac.compare_digest(kept.digest.encode(), _digest(given).encode()):
         return Refused.UNKNOWN_STATE
-    return Refused.EXPIRED if now > kept.expires else None
+    return Refused.TOO_LATE if now > kept.expires else None
+
+
+def _signed(key: bytes, account: str, chance: str) -> str:
+    return hmac.new(key, b"%b:%b:%b" % (_STATES, account.encode(), chance.encode()), hashlib.sha256).hexdigest()
 
 
 def _digest(text: str) -> str:

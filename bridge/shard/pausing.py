@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.contract.announcements import Announcement, Told, announcement_record
-from bridge.policy.refusals import OPERATOR, Paused
+from bridge.policy.refusals import Paused
 from bridge.policy.sightings import Why
 from bridge.shard.cursors import cursor_record
 from bridge.shard.ports import Draft, Gate, Ledger
@@ -77,21 +77,20 @@ class Pausing:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The only flow of a connected account that an operator has paused: its gate stays closed while this runs.
+    """The only flow of a connected account that an operator has paused, or whose token cannot be read.
 
-    Its commands wait at the gate. `since` is in Unix seconds; `observe` as for `Pausing`.
+    Its gate stays closed while this runs, and its commands wait there. `observe` as for `Pausing`.
     """
 
     account: str
     gate: Gate
-    since: float
+    paused: Paused
     observe: Callable[[str, Paused | None], None]
 
     async def run(self) -> None:
         """Hold it for ever."""
-        paused = Paused(OPERATOR, self.since)
-        self.observe(self.account, paused)
-        with self.gate.attended(paused):
+        self.observe(self.account, self.paused)
+        with self.gate.attended(self.paused):
             try:
                 await asyncio.Event().wait()
             finally:
