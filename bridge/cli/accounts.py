@@ -19,6 +19,7 @@ from rich.text import Text
 
 from bridge.access import Access
 from bridge.app.oauth import Keys, linking
+from bridge.app.replicas import replicas
 from bridge.app.sealing import Sealing
 from bridge.cli.arguments import seconds
 from bridge.cli.exits import Exit, exit_code
@@ -47,7 +48,8 @@ def list_accounts(config: Path | None, pairs: Sequence[str], *, as_objects: bool
     async def work() -> int:
         kafka = Access(settings.kafka.bootstrap_servers, settings.kafka)
         found = await directory(kafka, TopicNames(settings.topics.prefix))
-        _print([*rows_of(settings.accounts, found, Keys(lambda: settings)())], as_objects=as_objects)
+        owners = await replicas(settings) or {}
+        _print([*rows_of(settings.accounts, found, owners, Keys(lambda: settings)())], as_objects=as_objects)
         return Exit.OK
 
     return exit_code(work())
@@ -84,14 +86,20 @@ def _settings(config: Path | None, pairs: Sequence[str]) -> Settings | None:
         return None
 
 
-def rows_of(fixed: Collection[str], found: Directory, sealing: Sealing | None) -> Iterator[Mapping[str, Any]]:
-    """A row for each account. One of the settings is what they say, whatever lies in the topic."""
+def rows_of(
+    fixed: Collection[str], found: Directory, owners: Mapping[int, str], sealing: Sealing | None
+) -> Iterator[Mapping[str, Any]]:
+    """A row for each account. One of the settings is what they say, whatever lies in the topic.
+
+    `owners`: shard to replica, as far as it is known.
+    """
     for name in sorted({*fixed, *found.connected, *found.pending}):
-        entry = None if name in fixed else found.connected.get(name)
+        entry, shard = None if name in fixed else found.connected.get(name), shard_of(name, found.partitions)
         yield {
             "account": name,
             "standing": _standing(name, fixed, entry),
-            "shard": shard_of(name, found.partitions),
+            "shard": shard,
+            "replica": owners.get(shard),
             "since": None if entry is None else utc(entry.since_ms / 1000),
             "standing_since": None if entry is None else utc(entry.standing_ms / 1000),
             "sealed": None if entry is None else sealed_by(entry, sealing),

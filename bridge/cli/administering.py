@@ -19,7 +19,7 @@ def ls(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Every account: where it comes from, how it stands, its shard, and which key sealed its token."""
+    """Every account: where it comes from, how it stands, its shard and replica, and which key sealed its token."""
     from bridge.cli.accounts import list_accounts
 
     raise typer.Exit(list_accounts(config, settings or [], as_objects=as_json))

@@ -12,6 +12,7 @@ import yaml
 from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
+from bridge.app.world import replica_of
 from bridge.cli.exits import Exit
 from bridge.cli.main import app
 from bridge.telemetry import logs
@@ -84,6 +85,7 @@ async def test_a_connected_account_is_listed_paused_resumed_and_disconnected(pla
     rows = await listed(file)
     assert {name: row["standing"] for name, row in rows.items()} == {FIXED: "settings", GLOBEX: "connected"}
     assert rows[GLOBEX]["shard"] == play.shard(GLOBEX)
+    assert {row["replica"] for row in rows.values()} == {replica_of(play.settings)}
     assert (rows[FIXED]["sealed"], rows[GLOBEX]["sealed"]) == (None, "newest")
     newer = f"oauth.keys.k2={Fernet.generate_key().decode()}"
     assert (await listed(file, "--set", newer))[GLOBEX]["sealed"] == "older"

@@ -18,6 +18,7 @@ from bridge.cli.main import app
 from bridge.client.accounts import Directory
 from bridge.contract.accounts import Connected, Pending, Sealed, Standing
 from bridge.contract.moments import moment
+from bridge.contract.sharding import shard_of
 from bridge.policy.linking import link_refusal
 from bridge.settings import load
 
@@ -48,7 +49,7 @@ def connect(file: Path, *arguments: str) -> Result:
 def test_every_account_is_listed_with_where_it_comes_from_and_how_it_stands() -> None:
     connected = [entry("globex", NEW), entry("initech", NEW, Standing.PAUSED), entry("hooli", NEW, Standing.LEAVING)]
     pending = {name: Pending(name, "digest", 9.0) for name in ("stark", "globex")}
-    rows = [*rows_of(["acme"], Directory(4, {each.account: each for each in connected}, pending), None)]
+    rows = [*rows_of(["acme"], Directory(4, {each.account: each for each in connected}, pending), {}, None)]
     assert [(row["account"], row["standing"]) for row in rows] == [
         ("acme", "settings"),
         ("globex", "connected"),
@@ -61,15 +62,22 @@ def test_every_account_is_listed_with_where_it_comes_from_and_how_it_stands() ->
     assert all(row["shard"] in range(4) for row in rows)
 
 
+def test_the_replica_of_an_accounts_shard_is_shown_as_far_as_it_is_known() -> None:
+    shards = {name: shard_of(name, 4) for name in ("acme", "globex")}
+    assert len({*shards.values()}) == 2
+    rows = rows_of(shards, Directory(4), {shards["acme"]: "bridge-0"}, None)
+    assert [row["replica"] for row in rows] == ["bridge-0", None]
+
+
 def test_an_account_of_the_settings_is_what_they_say_whatever_lies_in_the_topic() -> None:
-    (row,) = rows_of(["acme"], Directory(4, {"acme": entry("acme", NEW)}), None)
+    (row,) = rows_of(["acme"], Directory(4, {"acme": entry("acme", NEW)}), {}, None)
     assert (row["standing"], row["since"], row["sealed"]) == ("settings", None, None)
 
 
 def test_it_is_told_whether_the_newest_key_sealed_a_token() -> None:
     stranger = replace(entry("c", NEW), account="d")
     known = {each.account: each for each in (entry("a", OLD), entry("b", NEW), stranger)}
-    rows = rows_of([], Directory(4, known), Sealing({"k1": OLD, "k2": NEW}))
+    rows = rows_of([], Directory(4, known), {}, Sealing({"k1": OLD, "k2": NEW}))
     assert [row["sealed"] for row in rows] == ["older", "newest", "none"]
 
 
