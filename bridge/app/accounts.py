@@ -54,20 +54,22 @@ class Accounts:
     def hosted(self, shard: int, partitions: int) -> dict[str, Standing]:
         """The served accounts of a shard, and how they are to be taken: without its token one can but wait."""
         mine = (name for name in self.served if shard_of(name, partitions) == shard)
-        return {name: self.standing(name) for name in mine}
+        return {name: self._served_as(name) for name in mine}
 
     def readable(self, account: str) -> bool:
         """Whether there is a token for a connected account."""
         return account in self._opened
 
     def standing(self, account: str) -> Standing:
-        """How a served account stands; one whose token cannot be read is paused."""
+        """How a served account stands."""
         entry = self.connected.get(account)
-        if entry is None:
-            return Standing.CONNECTED
-        return (
-            Standing.PAUSED if entry.standing is Standing.CONNECTED and not self.readable(account) else entry.standing
-        )
+        return Standing.CONNECTED if entry is None else entry.standing
+
+    def _served_as(self, account: str) -> Standing:
+        """The same, but that one whose token cannot be read waits like one that is paused."""
+        standing = self.standing(account)
+        waits = standing is Standing.CONNECTED and account in self.connected and not self.readable(account)
+        return Standing.PAUSED if waits else standing
 
     def secret(self, account: str) -> str | None:
         """What a connected account's webhook tokens are derived from; None for any other."""

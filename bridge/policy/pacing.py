@@ -80,8 +80,9 @@ def jittered(interval: float, chance: float) -> float:
 
 
 def first(scans: int, every: float, chance: float) -> float:
-    """When the first of so many scans that begin together is due: a few at once, many spread over an interval at most.
+    """When the first of so many scans that begin together is due: a second's worth at once, more of them spread.
 
-    An interval holds each of them once, so more room than that would only make them late.
+    Over an interval at most: it holds each of them once, so more room than that would only make them late.
     """
-    return min(jittered(every, 1.0), scans / FIRST_A_SECOND) * chance
+    spread = 0.0 if scans <= FIRST_A_SECOND else scans / FIRST_A_SECOND
+    return min(jittered(every, 1.0), spread) * chance

@@ -102,7 +102,7 @@ def test_an_interval_is_shortened_by_a_twentieth_at_most_and_never_lengthened() 
 
 
 def test_the_first_scans_of_few_accounts_come_at_once_and_of_many_within_an_interval() -> None:
-    assert first(12, 15.0, 0.999) < 0.25
+    assert first(FIRST_A_SECOND, 15.0, 0.999) == 0.0
     assert first(6_000, 600.0, 1.0) == 6_000 / FIRST_A_SECOND
     assert first(6_000, 15.0, 1.0) == 15.0 * (1 - JITTER), "the soonest of them are due again"
     assert first(6_000, 15.0, 0.5) == 7.5 * (1 - JITTER)
