@@ -48,6 +48,7 @@ def file(play: Stage, tmp_path: Path) -> Path:
     """What of the bridge's settings an operator needs."""
     client = next(iter(play.copper.oauth.clients.items()))
     settings = {
+        "instance": play.settings.instance,
         "accounts": {FIXED: {"user_email": "ops@acme.example", "api_key": "acme-key"}},
         "kafka": {"bootstrap_servers": play.servers},
         "topics": {"prefix": play.names.prefix, "partitions": 3},

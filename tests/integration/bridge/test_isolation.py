@@ -15,6 +15,7 @@ from bridge.contract.control import Asked, Control, encode_control
 from bridge.contract.sharding import shard_of
 from bridge.sandbox.copper import Fault
 from bridge.sandbox.copper.limits import most_in_any
+from bridge.telemetry import logs
 from tests.integration.bridge.stage import ENTITIES, SHARDS, Stage, stage
 
 SEED = 7
@@ -38,6 +39,7 @@ async def house(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory
     unfollowed = {entity: {"enabled": False} for entity in ENTITIES if entity not in FOLLOWED}
     events = {"poll_every": f"{EVERY_S:g}s"} | unfollowed
     directory = tmp_path_factory.mktemp("house")
+    logs.configure("error", "json")
     async with stage(bootstrap_servers, directory, [BAD, *GOOD], events=events) as play:
         for account in (BAD, *GOOD):
             await play.scanned(account, "lead")
