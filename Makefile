@@ -11,7 +11,7 @@ export IMAGE ?= copper-kafka-bridge:dev
 export COMPOSE ?= $(DOCKER) compose
 BUILD_FLAGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint browser tools bench test-containers image test-image test-cluster contract nightly lock clean
+.PHONY: help setup demo test check lint browser tools bench capacity test-containers image test-image test-cluster contract nightly lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -39,6 +39,11 @@ tools: $(READY) ## helm and promtool for the tests of the deployment, once per u
 
 bench: $(READY) ## measure speed, in ratios of one run
 	@$(BIN)/pytest -s tests/benchmarks
+
+capacity: export ACCOUNTS ?= 10,100,1000
+capacity: export POLL_EVERY ?= 60
+capacity: $(READY) ## what many accounts cost one core: make capacity ACCOUNTS=10,100 POLL_EVERY=30
+	@$(BIN)/pytest -s tests/benchmarks/test_capacity.py
 
 test-containers: $(READY) ## the sandbox's Kafka from a Docker engine (needs one)
 	@$(BIN)/pytest tests/containers

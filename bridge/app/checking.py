@@ -10,6 +10,8 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from bridge.app.connecting import CALLBACK_PATH
+from bridge.app.oauth import linking
 from bridge.app.topics import planned
 from bridge.app.webhooks import WANTED, secret, target
 from bridge.app.world import account_of, enabled
@@ -39,12 +41,23 @@ def here(settings: Settings) -> Iterator[Line]:
     unread = {name: path for name, path in files.items() if path is not None and not os.access(path, os.R_OK)}
     for name, path in unread.items():
         yield wrong(Part.SETTINGS, f"kafka.{name}: {path} cannot be read by this user", "mount it, or correct the path")
+    yield from _oauth(settings)
     state = Path(settings.state.dir)
     nearest = next(path for path in (state, *state.absolute().parents) if path.exists())
     if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         yield fine(Part.STATE, f"{state} can be written")
     else:
         yield wrong(Part.STATE, f"{state} cannot be written by this user", "set state.dir to a directory of its own")
+
+
+def _oauth(settings: Settings) -> Iterator[Line]:
+    """What Copper has to be told, if customers connect their accounts; settings have seen to the rest."""
+    links, oauth = linking(settings), settings.oauth
+    if links is None:
+        return
+    what = f"oauth: customers connect their accounts to {oauth.client_id}, tokens are sealed with key {max(oauth.keys)}"
+    yield fine(Part.SETTINGS, f"{what}; at Copper the redirect address must be {links.public_url}{CALLBACK_PATH}")
+    yield fine(Part.SETTINGS, "oauth: accounts that are connected are not tried here: accounts ls and status tell")
 
 
 async def elsewhere(settings: Settings) -> AsyncIterator[Line]:
@@ -138,12 +151,12 @@ async def _topics(settings: Settings, connection: Connection, differ: list[Diffe
 
 def _read(names: TopicNames) -> set[str]:
     inputs = {*map(names.commands, CATALOGUE.entities), names.inbox, names.control}
-    return inputs | {*map(names.state, CATALOGUE.followed), names.cursors, names.journal}
+    return inputs | {*map(names.state, CATALOGUE.followed), names.cursors, names.journal, names.accounts}
 
 
 async def _webhooks(settings: Settings) -> Line:
     url = settings.webhooks.public_url
     if url is None:
         return fine(Part.WEBHOOKS, "none: webhooks.public_url is not set, deletes are found by sweeps alone")
-    path = f"/webhooks/copper/{next(iter(settings.accounts))}"
+    path = f"/webhooks/copper/{next(iter(settings.accounts), 'any')}"
     return webhooks(url, path, await reach(url, path, seconds=REACH_SECONDS))

@@ -19,7 +19,7 @@ from bridge.contract.failures import Code
 from bridge.contract.replies import Reply, Status
 from bridge.copper.client import Observed
 from bridge.policy.changes import Reason, Verdict
-from bridge.policy.refusals import Paused
+from bridge.policy.refusals import OPERATOR, Paused
 from bridge.policy.sessions import Ending
 from bridge.policy.sightings import Lane, Trouble, Via
 from bridge.policy.subscribing import Plan
@@ -56,6 +56,8 @@ class Observing:
         self._tracing = tracing
         self.scanned_at: dict[tuple[str, str], float] = {}
         """Account and entity to when a scan last ended well, Unix seconds."""
+        self.intervals: dict[tuple[str, str], float] = {}
+        """Account and entity to the seconds from its last scan to the next, as paced."""
         self.troubles: dict[tuple[str, str], str] = {}
         """Account and entity to what stopped the last scan or snapshot, while it is not over."""
         self.held: dict[str, Held] = {}
@@ -137,6 +139,7 @@ class Observing:
         outcome = "ok" if trouble is None else trouble.why.value
         self._metrics.scans.labels(polled.entity, outcome).inc()
         which = (polled.account, polled.entity)
+        self.intervals[which] = scanned.every or polled.every
         if trouble is None:
             self.scanned_at[which] = time.time()
             self._metrics.scanned_at.labels(*which).set(self.scanned_at[which])
@@ -153,6 +156,7 @@ class Observing:
 
     def taken_over(self, account: str) -> None:
         """A session of ours begins with an account: what was under way may have been finished by another process."""
+        self._metrics.account_idle.labels(account).set(0)
         self.snapshots = {which: each for which, each in self.snapshots.items() if each.done or which[0] != account}
 
     def snapshot(self, taken: Taken) -> None:
@@ -181,9 +185,21 @@ class Observing:
             self._metrics.sweeps.labels(_SWEPT[told]).inc()
         if told is Told.SWEEP_COMPLETED:
             self._metrics.swept_at.labels(announcement.account).set(time.time())
+        if told is Told.ACCOUNT_DISCONNECTED:
+            self._gone(announcement.account or "")
         fields = {"account": announcement.account, "entity": announcement.entity, **announcement.data}
-        tell = _LOUDER.get(told, logs.info)
+        wanted = announcement.data.get("reason") == OPERATOR
+        tell = logs.info if wanted else _LOUDER.get(told, logs.info)
         tell(Event(told.value), **{name: value for name, value in fields.items() if value is not None})
+
+    def _gone(self, account: str) -> None:
+        """What was last seen of it would grow old for ever, and look like trouble."""
+        self._metrics.account_idle.labels(account).set(1)
+        for metric in (self._metrics.swept_at, self._metrics.deletes_held, self._metrics.account_paused):
+            metric.remove(account)
+        for which in [each for each in self.scanned_at if each[0] == account]:
+            del self.scanned_at[which]
+            self._metrics.scanned_at.remove(*which)
 
     def holding(self, account: str, held: Held | None) -> None:
         """Whether an account's deletes are held back."""
@@ -196,6 +212,14 @@ class Observing:
     def pausing(self, account: str, paused: Paused | None) -> None:
         """Whether an account waits for credentials that work."""
         self._metrics.account_paused.labels(account).set(paused is not None)
+        if paused is None:
+            self.paused.pop(account, None)
+        else:
+            self.paused[account] = paused
+
+    def held_by_operator(self, account: str, paused: Paused | None) -> None:
+        """Whether an operator has paused an account: no trouble, and nobody is to act."""
+        self._metrics.account_idle.labels(account).set(paused is not None)
         if paused is None:
             self.paused.pop(account, None)
         else:

@@ -8,24 +8,25 @@ import contextlib
 import fcntl
 import os
 import signal
-import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import bridge
+from bridge.app.connecting import Place
+from bridge.app.doors import accounts_api, consent
 from bridge.app.health import Health
 from bridge.app.hooks import Hooks
 from bridge.app.looking import looking
 from bridge.app.observing import Observing, stray
+from bridge.app.reporting import process_of, status_before, status_of
 from bridge.app.shards import Shards
-from bridge.app.status import Process, status
 from bridge.app.tracing import Exporting
 from bridge.app.webhooks import Tokens
-from bridge.app.world import World, intervals, made
+from bridge.app.world import World, made
 from bridge.policy.health import PATIENCE_SECONDS
 from bridge.settings import Settings
 from bridge.telemetry import logs
@@ -99,15 +100,16 @@ async def serving(
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone_in(Path(settings.state.dir)))
         exporting, health = Exporting(settings, os.environ), _health(settings)
-        observing, process = Observing(exporting.tracing), _process(settings)
+        observing, process = Observing(exporting.tracing), process_of(settings)
         stack.enter_context(logs.heard(observing.history.happened))
-        at_work: list[tuple[World, Shards]] = []
+        at_work: list[tuple[World, Shards, Place]] = []
         page = internal(
             observing.registry,
             alive=health.alive,
             ready=health.ready,
-            status=lambda: _status(process, *at_work[0]) if at_work else _status_before(process, observing),
+            status=lambda: status_of(process, *at_work[0][:2]) if at_work else status_before(process, observing),
             history=observing.history.shown,
+            accounts=accounts_api(lambda: (at_work[0][0], at_work[0][2]) if at_work else None, settings),
         )
         inside = settings.server.internal
         internal_port = await stack.enter_async_context(
@@ -116,10 +118,11 @@ async def serving(
         world, inbox = await _unless(stop, made(settings, stack, load, observing, health, exporting.tracing))
         shards = Shards(world)
         health.serve(world.membership, shards.open)
-        at_work.append((world, shards))
+        place = Place(world.names, settings.topics.partitions, inbox.put)
+        at_work.append((world, shards, place))
         ready = asyncio.Event()
         hooks = Hooks(
-            Tokens(world.secrets.now, time.monotonic).of,
+            Tokens(world.secrets.now, world.accounts.secret, time.monotonic).of,
             world.names,
             settings.topics.partitions,
             inbox,
@@ -130,7 +133,7 @@ async def serving(
         door = settings.server.public
         public_port = await stack.enter_async_context(
             listening(
-                public(hooks.receive, world.observing.hook),
+                public(hooks.receive, world.observing.hook, consent=consent(world, place)),
                 door.host,
                 door.port,
                 most=door.max_connections,
@@ -166,6 +169,8 @@ async def _work(world: World, shards: Shards, ready: asyncio.Event, stop: asynci
     try:
         async with asyncio.TaskGroup() as group:
             serving = [group.create_task(world.membership.run()), group.create_task(world.intake.run())]
+            if world.following is not None:
+                serving.append(group.create_task(world.following.run()))
             serving.append(group.create_task(looking(world, shards.changed)))
             watching = group.create_task(_tell_ready(world, shards, ready))
             owning = group.create_task(shards.run(stop))
@@ -208,46 +213,3 @@ def _health(settings: Settings) -> Health:
     """Its patience is longer than any of our own deadlines, which are made of Kafka's."""
     patience = max(PATIENCE_SECONDS, 6 * settings.kafka.request_timeout.total_seconds())
     return Health(asyncio.get_running_loop().time, patience)
-
-
-def _process(settings: Settings) -> Process:
-    return Process(
-        instance=settings.instance,
-        host=socket.gethostname(),
-        version=bridge.__version__,
-        started_at=time.time(),
-        kafka=settings.kafka.bootstrap_servers,
-        prefix=settings.topics.prefix,
-    )
-
-
-def _status_before(process: Process, observing: Observing) -> Mapping[str, Any]:
-    """The status while Kafka is still waited for."""
-    return status(
-        process,
-        now=time.time(),
-        ready=False,
-        owned=(),
-        opened=(),
-        partitions=1,
-        accounts={},
-        entities={},
-        limit=0,
-        observing=observing,
-    )
-
-
-def _status(process: Process, world: World, shards: Shards) -> Mapping[str, Any]:
-    settings = world.settings
-    return status(
-        process,
-        now=time.time(),
-        ready=world.health.ready().good,
-        owned=world.membership.owned,
-        opened=shards.open,
-        partitions=settings.topics.partitions,
-        accounts=world.accounts,
-        entities=intervals(settings),
-        limit=settings.copper.requests_per_minute,
-        observing=world.observing,
-    )

@@ -33,10 +33,14 @@ class Shards:
         self.changed = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Keep one task per owned shard until asked to stop; then let them drain."""
-        membership = self._world.membership
+        """Keep one task per owned shard until asked to stop; then let them drain. First all accounts are learnt."""
+        membership, following = self._world.membership, self._world.following
         async with asyncio.TaskGroup() as group:
             stopping = group.create_task(stop.wait())
+            if following is not None:
+                known = group.create_task(following.caught_up.wait())
+                await asyncio.wait([stopping, known], return_when=asyncio.FIRST_COMPLETED)
+                known.cancel()
             while not stop.is_set():
                 membership.changed.clear()
                 self._follow(group)

@@ -3,17 +3,21 @@
 Counts, times and reasons; no CRM data, no secrets. Times are Unix seconds.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from bridge.contract.accounts import Standing
 from bridge.contract.sharding import shard_of
 from bridge.policy.freshness import Followed, State, state, worst
-from bridge.policy.refusals import Paused
+from bridge.policy.refusals import OPERATOR, Paused
 from bridge.policy.sightings import Lane
 from bridge.policy.sweeps import Held
 from bridge.shard.snapshotting import Taken
 from bridge.telemetry.history import History
+
+_BY_STANDING = {Standing.PAUSED: State.PAUSED, Standing.LEAVING: State.LEAVING}
+"""An account that nobody waits for stands as an operator wants it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Process:
     """The bootstrap servers."""
     prefix: str
     """Of the topics."""
+    replica: str
+    """What this process is known by among the replicas."""
 
 
 class Spending(Protocol):
@@ -48,6 +54,7 @@ class Observed(Protocol):
     history: History
     owned_since: dict[int, float]
     scanned_at: dict[tuple[str, str], float]
+    intervals: dict[tuple[str, str], float]
     troubles: dict[tuple[str, str], str]
     snapshots: dict[tuple[str, str], Taken]
     held: dict[str, Held]
@@ -61,31 +68,40 @@ def status(
     ready: bool,
     owned: Collection[int],
     opened: Collection[int],
+    owners: Mapping[int, str],
     partitions: int,
     accounts: Mapping[str, Spending],
+    standing: Callable[[str], Standing],
     entities: Mapping[str, float | None],
     limit: int,
     observing: Observed,
 ) -> dict[str, Any]:
-    """The whole. Of an account whose shard is another process's only that is told: it is the other's to know.
+    """The whole. Of an account whose shard is another process's only whose is told: the rest is the other's to know.
 
-    `entities` are given with the seconds from one scan to the next, None when switched off; `limit` is the calls a
-    minute that each account is granted.
+    `owners` are as the group told them last; what is ours is known better. `entities` are given with the usual seconds
+    from one scan to the next, None when switched off; `limit` is the calls a minute that each account is granted.
     """
     shown: dict[str, Any] = {}
+    known = {**owners, **dict.fromkeys(owned, process.replica)}
     for name in sorted(accounts):
         shard = shard_of(name, partitions)
-        shown[name] = {"shard": shard, "here": shard in owned}
+        shown[name] = {"shard": shard, "owner": known.get(shard), "here": shard in owned}
         if shard in owned:
             since = observing.owned_since.get(shard, now)
-            shown[name] |= _account(name, accounts[name], entities, since, now, limit, observing)
+            wanted = _BY_STANDING.get(standing(name))
+            shown[name] |= _account(name, accounts[name], wanted, entities, since, now, limit, observing)
     states = [account["state"] for account in shown.values() if account["here"]]
     return {
         **asdict(process),
         "now": now,
         "ready": ready,
         "state": worst([*states, State.ON_TIME if ready else State.PENDING]),
-        "shards": {"owned": sorted(owned), "open": sorted(opened)},
+        "shards": {
+            "count": partitions,
+            "owned": sorted(owned),
+            "open": sorted(opened),
+            "owners": {str(shard): known[shard] for shard in sorted(known)},
+        },
         "accounts": shown,
     }
 
@@ -93,6 +109,7 @@ def status(
 def _account(
     name: str,
     account: Spending,
+    wanted: State | None,
     entities: Mapping[str, float | None],
     since: float,
     now: float,
@@ -101,7 +118,7 @@ def _account(
 ) -> dict[str, Any]:
     held, paused = observing.held.get(name), observing.paused.get(name)
     followed = {entity: _followed((name, entity), every, since, observing) for entity, every in entities.items()}
-    states = {entity: state(each, now) for entity, each in followed.items()}
+    states = {entity: wanted or state(each, now) for entity, each in followed.items()}
     return {
         "state": worst([*states.values(), *([] if held is None else [State.ACTION_REQUIRED])]),
         "entities": {
@@ -115,7 +132,12 @@ def _account(
 
 
 def _followed(which: tuple[str, str], every: float | None, since: float, observing: Observed) -> Followed:
-    held = which[0] in observing.paused
+    if every is not None:
+        every = max(every, observing.intervals.get(which, every))  # faster than usual is no promise
+    paused = observing.paused.get(which[0])
+    if paused is not None and paused.reason == OPERATOR:
+        every = None  # nobody waits for it
+    held = paused is not None
     return Followed(every, since, observing.scanned_at.get(which), observing.troubles.get(which), held=held)
 
 
@@ -126,7 +148,7 @@ def _by_lane(counts: Mapping[Lane, int]) -> dict[str, int]:
 def _entity(which: tuple[str, str], every: float | None, observing: Observed) -> dict[str, Any]:
     taken, seen = observing.snapshots.get(which), observing.history.events.get(which)
     return {
-        "every": every,
+        "every": None if every is None else observing.intervals.get(which, every),
         "scanned_at": observing.scanned_at.get(which),
         "trouble": observing.troubles.get(which),
         "events": 0 if seen is None else seen.count,

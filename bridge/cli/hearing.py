@@ -11,7 +11,19 @@ from bridge.contract.announcements import Announcement, Told
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.control import Asked, Control
 
-DONE = frozenset({Told.SNAPSHOT_COMPLETED, Told.SWEEP_COMPLETED, Told.DELETES_RESUMED})
+DONE = frozenset(
+    {
+        Told.SNAPSHOT_COMPLETED,
+        Told.SWEEP_COMPLETED,
+        Told.DELETES_RESUMED,
+        Told.ACCOUNT_PAUSED,
+        Told.ACCOUNT_RESUMED,
+        Told.ACCOUNT_DISCONNECTED,
+    }
+)
+GOING = frozenset({Asked.DISCONNECT, Asked.FORGET})
+"""Those who ask something else of an account that goes are not served any more."""
+ACCEPTED = frozenset({Told.CONTROL_ACCEPTED, Told.ACCOUNT_LEAVING})
 FAILED = frozenset({Told.CONTROL_REFUSED, Told.SWEEP_VOID, Told.DELETES_HELD})
 RUNNING = frozenset({Told.SNAPSHOT_STARTED, Told.SNAPSHOT_PROGRESS})
 SNAPSHOT = RUNNING | {Told.SNAPSHOT_COMPLETED}
@@ -32,9 +44,9 @@ class Hearing:
 
     def hear(self, said: Announcement) -> Exit | None:
         """The exit code once it is over."""
-        if said.told in FAILED:
+        if said.told in FAILED or (said.told is Told.ACCOUNT_DISCONNECTED and self._control.asked not in GOING):
             return Exit.COMMAND
-        if said.told is Told.CONTROL_ACCEPTED:
+        if said.told in ACCEPTED:
             self._left = said.data.get("entities", self._left)  # those that are followed at all
             return None if self._wait and not self.ends(said) else Exit.OK
         if said.told is Told.SNAPSHOT_COMPLETED:

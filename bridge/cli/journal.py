@@ -10,7 +10,7 @@ from bridge.cli.exits import Exit, exit_code
 from bridge.cli.letters import safe
 from bridge.cli.reaching import Where
 from bridge.client.journal import Step, journal
-from bridge.contract.journal import Attempted, Finished
+from bridge.contract.journal import Attempted, Finished, Void
 from bridge.contract.moments import utc
 from bridge.contract.replies import Reply, Status
 
@@ -48,7 +48,7 @@ def told_of(steps: Sequence[Step]) -> Iterator[tuple[str, float, dict[str, Any]]
     """What to say of each step: `attempted`, `void`, `answered` or `settled`, when, and more."""
     for before, step, after in zip([None, *steps], steps, [*steps[1:], None], strict=False):
         match step.entry:
-            case None:
+            case None | Void():
                 yield "void", step.at, {}
             case Attempted():
                 yield "attempted", step.at, {"in_doubt": _in_doubt(after)}
@@ -67,7 +67,7 @@ def _in_doubt(after: Step | None) -> bool:
         return True
     if isinstance(after.entry, Finished):
         return after.entry.reply.status is Status.UNKNOWN
-    return after.entry is not None
+    return isinstance(after.entry, Attempted)
 
 
 def _answer(reply: Reply) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import bridge
-from bridge.cli import dlt, inspecting, operating, preparing
+from bridge.cli import administering, dlt, inspecting, operating, preparing
 from bridge.cli.options import Config, Prefix, Servers, Set
 
 app = typer.Typer(name="copper-bridge", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -18,6 +18,7 @@ app.add_typer(preparing.app)
 app.add_typer(operating.app)
 app.add_typer(inspecting.app)
 app.add_typer(dlt.app, name="dlt")
+app.add_typer(administering.app, name="accounts")
 app.add_typer(sandbox, name="sandbox")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
@@ -69,6 +70,7 @@ def view_of(told: Mapping[str, Any], now: float) -> RenderableType:
     """A line for the process, a table of all that it follows, and a line for each account."""
     return Group(
         Text(_process(told)),
+        *(Text(line) for line in _replicas(told)),
         _table(told["accounts"], now),
         *(Text(line) for name, account in told["accounts"].items() for line in _account(safe(name), account)),
     )
@@ -78,6 +80,16 @@ def _process(told: Mapping[str, Any]) -> str:
     shards = told["shards"]
     state = "ready" if told["ready"] else "not ready"
     return f"{state}, shards {_numbers(shards['open'])} open of {_numbers(shards['owned'])}"
+
+
+def _replicas(told: Mapping[str, Any]) -> Iterator[str]:
+    """What each is known to own."""
+    owned = defaultdict[str, list[int]](list)
+    for shard, replica in told["shards"].get("owners", {}).items():
+        owned[replica].append(int(shard))
+    for replica, shards in sorted(owned.items()):
+        this = ", this one" if replica == told.get("replica") else ""
+        yield f"{safe(replica)}{this}: shards {_numbers(shards)}"
 
 
 def _numbers(shards: list[int]) -> str:
@@ -114,13 +126,15 @@ def _snapshot(entity: Mapping[str, Any]) -> str:
 
 def _account(name: str, account: Mapping[str, Any]) -> Iterator[str]:
     if not account["here"]:
-        yield f"{name}: served by another process (shard {account['shard']})"
+        yield f"{name}: served by {safe(account.get('owner') or 'another process')} (shard {account['shard']})"
         return
     calls = account["calls"]
     yield (
         f"{name}: {sum(calls['last_minute'].values())}/{calls['limit']} calls in the last minute"
         f"{_lanes(calls['last_minute'])}; waiting{_lanes(calls['waiting']) or ' none'}"
     )
+    if account.get("state") == "leaving":
+        yield f"{name}: is being disconnected"
     if (paused := account.get("paused")) is not None:
         yield f"{name}: paused since {utc(paused['since'])}: {safe(str(paused['reason']))}"
     if (held := account["deletes_held"]) is not None:

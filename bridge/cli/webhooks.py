@@ -28,6 +28,8 @@ from bridge.policy.sightings import Trouble
 from bridge.policy.subscribing import Plan, Subscription
 from bridge.settings import Settings, SettingsProblem
 
+CONNECTED = "accounts that are connected by OAuth are seen to by the running bridge alone, which has their tokens"
+
 
 def list_subscriptions(config: Path | None, pairs: Sequence[str], account: str | None, *, as_objects: bool) -> int:
     """Print every subscription that there is or should be; the exit code."""
@@ -57,6 +59,8 @@ def _review(
         typer.echo(str(problem), err=True)
         return Exit.SETTINGS
     accounts = [*settings.accounts] if only is None else [_account(only, settings)]
+    if settings.oauth.client_id is not None:
+        typer.echo(CONNECTED, err=True)
 
     async def work() -> int:
         code: int = Exit.OK
@@ -80,7 +84,9 @@ def _review(
 
 def _account(name: str, settings: Settings) -> str:
     if name not in settings.accounts:
-        raise typer.BadParameter(f"no such account{did_you_mean(name, [*settings.accounts])}", param_hint="--account")
+        why = f"no such account in the settings{did_you_mean(name, [*settings.accounts])}"
+        connected = "" if settings.oauth.client_id is None else f"; {CONNECTED}"
+        raise typer.BadParameter(f"{why}{connected}", param_hint="--account")
     return name
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from bridge.client.connecting import Kafka, consumer, places, read_from, read_to
-from bridge.contract.journal import Attempted, Finished, read_entry
+from bridge.contract.journal import Attempted, Finished, Void, read_entry
 from bridge.contract.records import Incoming
 from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
@@ -21,12 +21,12 @@ from bridge.contract.topics import TopicNames
 class Step:
     """An entry about a command as it was written. `at` is Unix seconds.
 
-    `entry` None: the attempt before it provably had no effect.
+    `entry` None: the attempt before it was taken back like a `Void` one, by an earlier version.
     """
 
     at: float
     action: str | None
-    entry: Attempted | Finished | None
+    entry: Attempted | Void | Finished | None
 
 
 async def journal(

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from aiokafka import TopicPartition
 
 from bridge.client.connecting import Kafka, consumer, incoming, places, producer, read_from, read_to
-from bridge.contract.announcements import Announcement, read_announcement
+from bridge.contract.announcements import Announcement, Told, read_announcement
 from bridge.contract.control import Control, control_record
 from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
@@ -52,7 +52,7 @@ async def following(kafka: Kafka, since: Since) -> AsyncGenerator[Announcement]:
 async def ask(kafka: Kafka, names: TopicNames, control: Control) -> AsyncGenerator[Announcement]:
     """Write a control message and give what is told under its id, for ever: the caller knows when it is over.
 
-    Raises `KafkaTrouble`.
+    And that the account is gone, which is told under no id: it may have been asked for twice. Raises `KafkaTrouble`.
     """
     found = await places(kafka, names.control, names.notifications)
     partitions = len(found[names.control])
@@ -63,5 +63,9 @@ async def ask(kafka: Kafka, names: TopicNames, control: Control) -> AsyncGenerat
         await mouth.send_and_wait(record.topic, record.value, key=record.key, partition=record.partition)
         async for answer in ears:
             said = read_announcement(incoming(answer))
-            if said is not None and said.control_id == control.id:
+            if said is not None and (said.control_id == control.id or _is_gone(said, control)):
                 yield said
+
+
+def _is_gone(said: Announcement, control: Control) -> bool:
+    return said.told is Told.ACCOUNT_DISCONNECTED and said.account == control.account

@@ -38,9 +38,17 @@ class Told(StrEnum):
     DELETES_RESUMED = "deletes.resumed"
     """Somebody decided: `decision` approved or rejected, `deleted` events published, `kept` records still there."""
     ACCOUNT_PAUSED = "account.paused"
-    """Copper refuses the account's credentials, nothing is asked of it until they work: `reason`."""
+    """Nothing is asked of Copper for the account. Its credentials are refused, until they work: `reason`. Or an
+    operator wants it so, until resumed: `reason` operator."""
     ACCOUNT_RESUMED = "account.resumed"
-    """They work again and everything goes on: `reason` as above, `seconds` it took."""
+    """Everything goes on: `reason` as above, `seconds` it took."""
+    ACCOUNT_CONNECTED = "account.connected"
+    """A customer has connected the account by OAuth: `again` if it was connected before."""
+    ACCOUNT_LEAVING = "account.leaving"
+    """An operator has disconnected it: `forget` if what is known of its records is to go too."""
+    ACCOUNT_DISCONNECTED = "account.disconnected"
+    """It is gone. `webhooks`: removed, or left at Copper as the token is no longer good; `tombstones` published for its
+    records."""
     COMMAND_SETTLED = "command.settled"
     """A create that was answered `unknown` has come about: `command` is its id, `record_id` and `event_id` what was
     seen of it."""

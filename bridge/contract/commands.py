@@ -104,9 +104,12 @@ def _account(value: Mapping[str, Any], accounts: Collection[str]) -> str | None:
     return asked if isinstance(asked, str) and asked in accounts else None
 
 
+NOT_SERVED = Failure(Code.UNKNOWN_ACCOUNT, "Unknown account", "this bridge does not serve the account named")
+
+
 def _no_account(value: Mapping[str, Any]) -> Failure:
     if "account" in value:
-        return Failure(Code.UNKNOWN_ACCOUNT, "Unknown account", "this bridge does not serve the account named")
+        return NOT_SERVED
     detail = "this bridge serves several accounts: the command must name one in `account`"
     return Failure(Code.UNKNOWN_ACCOUNT, "Account missing", detail, {"account": ("required",)})
 

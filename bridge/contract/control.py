@@ -1,18 +1,20 @@
 """Control messages: what an operator asks of a running bridge, on the topic `copper.bridge.control`.
 
-Written by `copper-bridge snapshot`, `sweep`, `deletes` and `cursor`, or by anything that can produce JSON; read by the
-shard that owns the account. Every message is answered on the notifications topic under its id, unreadable ones too.
+Written by `copper-bridge snapshot`, `sweep`, `deletes`, `cursor` and `accounts`, or by anything that can produce JSON;
+read by the shard that owns the account. Every message is answered on the notifications topic under its id, unreadable
+ones too.
 """
 
 import math
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
+from bridge.contract.accounts import Sealed
 from bridge.contract.catalogue import CATALOGUE
 from bridge.contract.moments import moment, utc
 from bridge.contract.payloads import did_you_mean
@@ -21,7 +23,9 @@ from bridge.contract.sharding import shard_of
 from bridge.contract.topics import TopicNames
 
 _ID = re.compile(r"[!-~]{1,255}")
-_MEMBERS = ("id", "type", "account", "entity", "to")
+_ACCOUNT = re.compile(r"[a-z0-9-]{1,64}")
+_MEMBERS = ("id", "type", "account", "entity", "to", "sealed")
+_LONGEST_SEALED = 8192
 
 
 class Asked(StrEnum):
@@ -37,6 +41,16 @@ class Asked(StrEnum):
     """They are not: forget them, and look again."""
     SET_CURSOR = "set-cursor"
     """Let the next scan of an entity begin earlier than it would."""
+    CONNECT = "connect"
+    """A customer has consented: the account has a token from now on. The bridge asks this of itself."""
+    PAUSE = "pause"
+    """Ask nothing of Copper for a connected account until it is resumed."""
+    RESUME = "resume"
+    """Go on where it was paused."""
+    DISCONNECT = "disconnect"
+    """Remove a connected account and its webhooks; connected again, it goes on where it was."""
+    FORGET = "forget"
+    """The same, and publish tombstones for everything that is known of its records."""
 
 
 ABOUT_ENTITY = frozenset({Asked.SNAPSHOT, Asked.SWEEP, Asked.SET_CURSOR})
@@ -53,6 +67,8 @@ class Control:
     entity: str | None = None
     to: int | None = None
     """Of `SET_CURSOR`: the second from which the next scan reads, Unix seconds by Copper's clock."""
+    sealed: Sealed | None = None
+    """Of `CONNECT`: the token, and what webhooks are to carry if the account is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,9 @@ class ControlRefused:
 def encode_control(control: Control) -> bytes:
     """The value of the record; its key is the account's name."""
     to = None if control.to is None else utc(control.to)
-    value = {"id": control.id, "type": control.asked, "account": control.account, "entity": control.entity, "to": to}
+    sealed = None if control.sealed is None else asdict(control.sealed)
+    value: dict[str, Any] = {"id": control.id, "type": control.asked, "account": control.account}
+    value |= {"entity": control.entity, "to": to, "sealed": sealed}
     return orjson.dumps({name: member for name, member in value.items() if member is not None})
 
 
@@ -93,13 +111,19 @@ def decode_control(record: Incoming, accounts: Collection[str]) -> Control | Con
     if not isinstance(name, str) or not _ID.fullmatch(name):
         return ControlRefused(place, None, "id must be 1 to 255 visible ASCII characters")
     account = value.get("account", next(iter(accounts)) if len(accounts) == 1 else None)
-    if not isinstance(account, str) or account not in accounts:
+    if not isinstance(account, str) or not (account in accounts or _is_new(account, value.get("type"))):
         return ControlRefused(name, None, "account must be one of the accounts of this bridge")
     reason = _wrong(value)
     if reason is not None:
         return ControlRefused(name, account, reason)
     to = _second(value["to"]) if "to" in value else None
-    return Control(name, Asked(value["type"]), account, value.get("entity"), to)
+    sealed = Sealed(**value["sealed"]) if "sealed" in value else None
+    return Control(name, Asked(value["type"]), account, value.get("entity"), to, sealed)
+
+
+def _is_new(account: str, asked: object) -> bool:
+    """Who connects for the first time is no account of this bridge yet."""
+    return asked == Asked.CONNECT and _ACCOUNT.fullmatch(account) is not None
 
 
 def _wrong(value: dict[str, Any]) -> str | None:
@@ -114,7 +138,16 @@ def _wrong(value: dict[str, Any]) -> str | None:
         return f"{asked} concerns the account: leave entity out"
     if entity is not None and entity not in CATALOGUE.followed:
         return f"entity must be one of {', '.join(CATALOGUE.followed)}, or left out for all"
+    if (asked == Asked.CONNECT or "sealed" in value) and not _is_sealed(value):
+        return "connect is what the bridge asks of itself: send the customer a link instead"
     return _wrong_cursor(value) if asked == Asked.SET_CURSOR or "to" in value else None
+
+
+def _is_sealed(value: dict[str, Any]) -> bool:
+    sealed = value.get("sealed")
+    if value["type"] != Asked.CONNECT or not isinstance(sealed, dict) or sealed.keys() != {"token", "secret"}:
+        return False
+    return all(isinstance(each, str) and 0 < len(each) <= _LONGEST_SEALED for each in sealed.values())
 
 
 def _wrong_cursor(value: dict[str, Any]) -> str | None:

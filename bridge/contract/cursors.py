@@ -52,6 +52,11 @@ def read_cursor(kind: type[T], kept: Mapping[str, Any]) -> T:
     return kind(**{name: kept[name] for name in kind.__dataclass_fields__ if name in kept})
 
 
+def account_key(account: str) -> str:
+    """The key of what its owner knows of a connected account: `contract.accounts` has its form."""
+    return f"account/{account}"
+
+
 def scan_key(account: str, entity: str) -> str:
     """The key of a scan's cursor."""
     return f"scan/{account}/{entity}"

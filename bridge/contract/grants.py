@@ -37,11 +37,18 @@ def of_bridge(names: TopicNames, instance: str, manage: Manage = "create") -> li
         names.notifications,
         names.watermarks,
     ]
-    kept = [*map(names.state, followed), names.cursors, names.journal, *map(names.commands, entities), names.inbox]
+    kept = [
+        *map(names.state, followed),
+        names.cursors,
+        names.journal,
+        *map(names.commands, entities),
+        names.inbox,
+        names.control,
+        names.accounts,
+    ]
     return [
         Grant("topic", tuple(told), (WRITE,)),
         Grant("topic", tuple(kept), (READ, WRITE)),
-        Grant("topic", (names.control,), (READ,)),
         *_managing(names, manage),
         Grant("group", (instance, f"{instance}-positions"), (READ,)),
         Grant("transactional-id", (f"{instance}.",), (WRITE,), prefixed=True),
@@ -70,12 +77,13 @@ def of_caller(names: TopicNames, entities: Sequence[str]) -> list[Grant]:
 
 
 def of_operator(names: TopicNames) -> list[Grant]:
-    """Whoever uses all of the command line: snapshots, sweeps, held deletes, watermarks, dead letters."""
+    """Whoever uses all of the command line: snapshots, sweeps, held deletes, watermarks, accounts, dead letters."""
     entities = [*CATALOGUE.entities]
     return [
         Grant("topic", (names.control, *map(names.commands, entities)), (WRITE,)),
         Grant("topic", (names.notifications, names.parked), (READ, WRITE)),
-        Grant("topic", (names.watermarks, *map(names.dead_letters, entities), *map(names.replies, entities)), (READ,)),
+        Grant("topic", (names.watermarks, names.accounts, *map(names.dead_letters, entities)), (READ,)),
+        Grant("topic", tuple(map(names.replies, entities)), (READ,)),
         Grant("transactional-id", (f"{names.prefix}.redrive",), (WRITE,)),
     ]
 

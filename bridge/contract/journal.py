@@ -18,6 +18,15 @@ class Attempted:
     fingerprint: str
     at: float
     since: float
+    position: str | None = None
+    """Where the command lay at first; earlier versions did not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """The attempt before it provably had no effect, and the next is to come: the id is still the command's."""
+
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +54,16 @@ def journal_key(account: str, command_id: str) -> str:
     return f"{account}/{command_id}"
 
 
-def read_entry(entry: Mapping[str, Any]) -> Attempted | Finished:
+def read_entry(entry: Mapping[str, Any]) -> Attempted | Void | Finished:
     """An entry as it was written, by this version or an older one.
 
     Raises:
         KeyError, ValueError: it was written by a later one.
     """
     if entry["state"] == "attempt":
-        return Attempted(entry["fingerprint"], entry["at"], entry.get("since", entry["at"]))
+        return Attempted(entry["fingerprint"], entry["at"], entry.get("since", entry["at"]), entry.get("position"))
+    if entry["state"] == "void":
+        return Void(entry["fingerprint"])
     settled = entry.get("settled")
     told = None if settled is None else Settled(settled["record_id"], settled["event_id"], settled["at"])
     return Finished(entry["fingerprint"], entry["at"], from_stored(entry["reply"]), told)

@@ -9,6 +9,8 @@ from typing import Any
 from bridge.contract.catalogue import CATALOGUE
 
 Schema = dict[str, Any]
+_ASKED = ["snapshot", "sweep", "approve-deletes", "reject-deletes", "set-cursor"]
+_ASKED_OF_ACCOUNTS = ["connect", "pause", "resume", "disconnect", "forget"]
 
 
 def operations() -> Mapping[str, tuple[str, Schema]]:
@@ -42,10 +44,14 @@ def _control() -> Schema:
     """The value of a control message, closed."""
     properties: Schema = {
         "id": {"type": "string", "minLength": 1, "maxLength": 255},
-        "type": {"enum": ["snapshot", "sweep", "approve-deletes", "reject-deletes", "set-cursor"]},
+        "type": {"enum": [*_ASKED, *_ASKED_OF_ACCOUNTS]},
         "account": {"type": "string"},
         "entity": {"enum": list(CATALOGUE.followed)},
         "to": {"type": "string", "format": "date-time", "description": "of set-cursor: where the next scan begins"},
+        "sealed": {
+            "type": "object",
+            "description": "of connect, which the bridge asks of itself: the token, sealed with a key of its own",
+        },
     }
     return {**_object(properties), "required": ["type"], "additionalProperties": False}
 

@@ -77,6 +77,11 @@ class TopicNames:
         """Up to when everything has been published, per account and entity."""
         return f"{self.prefix}.bridge.watermarks"
 
+    @property
+    def accounts(self) -> str:
+        """Accounts that connected themselves, their tokens sealed; read by every replica."""
+        return f"{self.prefix}.bridge.accounts"
+
     def may_take_replies(self, topic: str) -> bool:
         """False for this bridge's own topics other than replies, and for Kafka's internal ones.
 
@@ -108,6 +113,7 @@ def topic_specs(names: TopicNames) -> tuple[TopicSpec, ...]:
         TopicSpec(names.control, _kept(days=7)),
         TopicSpec(names.notifications, _kept(days=30)),
         TopicSpec(names.watermarks, _compacted()),
+        TopicSpec(names.accounts, _compacted()),
         TopicSpec(names.parked, _buried(days=90)),
         TopicSpec(names.journal, _compacted() | {"cleanup.policy": "compact,delete"} | _retention(days=30)),
     )

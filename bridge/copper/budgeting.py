@@ -72,6 +72,10 @@ class Allowance:
         """The account is taken over: what was saved meanwhile may have been spent by its owner before."""
         self._budget.forfeit(asyncio.get_running_loop().time())
 
+    def recount(self) -> None:
+        """A call that was granted some time ago goes out only now, beside those that are granted now."""
+        self._budget.recount(asyncio.get_running_loop().time())
+
     def penalize(self, seconds: float | None) -> None:
         """Copper said 429, and perhaps how many seconds to wait."""
         now = asyncio.get_running_loop().time()

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from bridge.contract.commands import Command
 from bridge.copper import calls, reference
 from bridge.copper.budgeting import Allowance
 from bridge.copper.calls import Call
+from bridge.copper.connecting import LATE_SECONDS, TOO_LATE, Turn, at_once
 from bridge.copper.entities import ENTITIES
 from bridge.copper.gate import PAUSED, Gate
 from bridge.copper.readings import viewer
@@ -48,6 +49,18 @@ def _ignore(_observed: Observed) -> None:
     """Observe nothing."""
 
 
+class Place(Protocol):
+    """Room for what a call answers; its caller leaves it when it is done with that."""
+
+    async def take(self) -> None:
+        """Wait until there is some."""
+        ...
+
+    def leave(self) -> None:
+        """Make room for others."""
+        ...
+
+
 class CopperConnection:
     """The way to Copper that all accounts share; an async context manager.
 
@@ -56,6 +69,7 @@ class CopperConnection:
         timeout: seconds that one call may take once its budget is granted.
         observe: told of every call that ended; must not raise.
         clock: Unix seconds, what deadlines of commands are compared with.
+        turn: whose turn it is to use one of the connections. The wait for it is no part of `timeout`.
     """
 
     def __init__(
@@ -65,8 +79,10 @@ class CopperConnection:
         timeout: float,
         observe: Observe = _ignore,
         clock: Callable[[], float] = time.time,
+        turn: Turn = at_once,
     ) -> None:
         self._transport = Transport(base_url, timeout=timeout, clock=clock)
+        self._turn = turn
         self._observe = observe
         self._clock = clock
 
@@ -85,7 +101,9 @@ class CopperConnection:
         A function is asked for the credentials before every call: they may be replaced.
         """
         give = credentials if callable(credentials) else lambda: credentials
-        return CopperAccount(name, give, budget, self._transport, observe=self._observe, clock=self._clock)
+        return CopperAccount(
+            name, give, budget, self._transport, observe=self._observe, clock=self._clock, turn=self._turn
+        )
 
 
 class CopperAccount:
@@ -100,6 +118,7 @@ class CopperAccount:
         *,
         observe: Observe,
         clock: Callable[[], float],
+        turn: Turn = at_once,
     ) -> None:
         self.name = name
         self.gate = Gate(credentials, self._probe, budget, clock=clock)
@@ -107,6 +126,7 @@ class CopperAccount:
         self._transport = transport
         self._observe = observe
         self._clock = clock
+        self._turn = turn
         self._ahead = 0.0
         """Seconds that Copper's clock is ahead of ours."""
 
@@ -122,9 +142,9 @@ class CopperAccount:
         """How many calls wait for the budget in each lane."""
         return self._budget.waiting()
 
-    async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
-        """One page of a scan."""
-        return await self._page(calls.search_page(entity, ask), lane)
+    async def search(self, entity: str, ask: Ask, lane: Lane, place: Place | None = None) -> Page | Trouble:
+        """One page of a scan; when the budget has granted the call, `place` is taken for it."""
+        return await self._page(calls.search_page(entity, ask), lane, place)
 
     async def by_ids(self, entity: str, ids: Sequence[int], lane: Lane) -> Page | Trouble:
         """The records of at most 200 ids as the (lagging) search index knows them."""
@@ -205,8 +225,8 @@ class CopperAccount:
         answer, _ = await self._answer(calls.of(command), COMMAND_LANES[command.lane], deadline)
         return answer.value if isinstance(answer, Answer) else answer
 
-    async def _page(self, call: Call, lane: Lane) -> Page | Trouble:
-        answer, round_trip = await self._asked(call, lane)
+    async def _page(self, call: Call, lane: Lane, place: Place | None = None) -> Page | Trouble:
+        answer, round_trip = await self._asked(call, lane, place)
         if isinstance(answer, Trouble):
             return answer
         if answer.date is None:
@@ -214,13 +234,24 @@ class CopperAccount:
         # Copper evaluated the question after we sent it, and its Date is cut to the second: never later than the truth.
         return Page(tuple(answer.value), answer.total, math.floor(answer.date - round_trip))
 
-    async def _asked(self, call: Call, lane: Lane) -> tuple[Answer | Trouble, float]:
+    async def _asked(self, call: Call, lane: Lane, place: Place | None = None) -> tuple[Answer | Trouble, float]:
         """As `_answer`, once the budget grants the call; made again after a pause of the account that it met with."""
         while True:
             await self._budget.grant(lane, call.kind)
+            if place is not None:
+                await self._make_room(place)
             answer, round_trip = await self._answer(call, lane, None)
             if isinstance(answer, Answer) or answer.why is not Why.PAUSED:
                 return answer, round_trip
+            if place is not None:
+                place.leave()
+
+    async def _make_room(self, place: Place) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await place.take()
+        if loop.time() - began > LATE_SECONDS:
+            self._budget.recount()
 
     async def _answer(self, call: Call, lane: Lane, deadline: float | None) -> tuple[Answer | Trouble, float]:
         """The answer of a call that the budget has granted, and the seconds of its round trip."""
@@ -243,7 +274,11 @@ class CopperAccount:
     ) -> tuple[Answer | Trouble, float]:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        received = await self._transport.exchange(call, credentials, deadline)
+        seconds = math.inf if deadline is None else max(0.0, deadline - self._clock())
+        async with self._turn(lane, self.name, seconds) as ours:
+            if loop.time() - began > LATE_SECONDS:
+                self._budget.recount()
+            received = await self._transport.exchange(call, credentials, deadline) if ours else TOO_LATE
         outcome = str(received.status) if isinstance(received, Received) else received.why.value
         self._observe(Observed(self.name, call.method, call.route, outcome, lane, loop.time() - began))
         if isinstance(received, Trouble):

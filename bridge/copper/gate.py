@@ -88,6 +88,10 @@ class Gate:
             failures += 1
         self._set(None)
 
+    def open(self) -> None:
+        """Whatever has closed it, let calls go out; refusals are then troubles, while nobody attends."""
+        self._set(None)
+
     async def judged(self, refusal: Trouble, used: Credentials) -> Trouble:
         """What a call's refusal comes to: itself when it is about this call; `PAUSED` when it is to be made again.
 

@@ -22,7 +22,7 @@ MAX_BODY = 64 * 1024 * 1024
 """Bytes of an answer that are read: 200 records of 300 kB each. More counts as an answer that broke off."""
 
 MAX_CONNECTIONS = 100
-"""Connections at once, for all accounts; a call that waits too long for one was not sent."""
+"""Connections at once, for all accounts. Whoever gives `client.CopperConnection` turns lets no more calls through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class Transport:
     async def __aenter__(self) -> Self:
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_before_writing)
+        trace.on_request_chunk_sent.append(_before_a_chunk)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -92,12 +93,12 @@ class Transport:
             async with asyncio.timeout(self._timeout), request as response:
                 received = _received(response, attempt)
                 return replace(received, body=await _read(response))
-        except _TooLateError:
-            return Trouble(Why.EXPIRED, "the deadline passed before the request was written")
-        except (TimeoutError, OSError, aiohttp.ClientError) as error:
+        except (_TooLateError, TimeoutError, OSError, aiohttp.ClientError) as error:
             return received or self._trouble(attempt, error)
 
     def _trouble(self, attempt: "_Attempt", error: Exception) -> Trouble:
+        if attempt.too_late:
+            return Trouble(Why.EXPIRED, "the deadline passed before the request was written")
         late = isinstance(error, TimeoutError)
         if attempt.written_at is None:
             reason = f"no connection within {self._timeout:g} s" if late else f"no connection: {error}"
@@ -116,17 +117,30 @@ class _Attempt:
     def __init__(self, clock: Callable[[], float], deadline: float | None) -> None:
         self._clock = clock
         self._deadline = deadline
+        self._chunks = 0
+        self.too_late = False
         self.written_at: float | None = None
 
     def write(self) -> None:
         if self._deadline is not None and self._clock() > self._deadline:
+            self.too_late = True
             raise _TooLateError
-        self.written_at = asyncio.get_running_loop().time()
+        self.written_at = self.written_at or asyncio.get_running_loop().time()
+
+    def write_chunk(self) -> None:
+        self._chunks += 1
+        if self._chunks == 1:
+            self.write()
 
 
 async def _before_writing(_session: object, context: SimpleNamespace, _params: object) -> None:
-    """The last moment before a request's first byte: aiohttp calls this before it puts the headers into its buffer."""
+    """The last moment before the first byte of a request without a body, which goes out with the headers."""
     context.trace_request_ctx.write()
+
+
+async def _before_a_chunk(_session: object, context: SimpleNamespace, _params: object) -> None:
+    """The same with a body: aiohttp keeps the headers back for it, and writes it in a task that has yet to be run."""
+    context.trace_request_ctx.write_chunk()
 
 
 def _received(response: aiohttp.ClientResponse, attempt: _Attempt) -> Received:

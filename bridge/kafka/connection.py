@@ -80,10 +80,12 @@ class Connection:
     def consumer(self, *, committed: bool = True, **options: Any) -> AIOKafkaConsumer:
         """A consumer without auto-commit. `committed` chooses between read_committed and read_uncommitted."""
         return AIOKafkaConsumer(
-            **self._common,
-            enable_auto_commit=False,
-            isolation_level="read_committed" if committed else "read_uncommitted",
-            **options,
+            **self._common
+            | {
+                "enable_auto_commit": False,
+                "isolation_level": "read_committed" if committed else "read_uncommitted",
+            }
+            | options
         )
 
     @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from bridge.kafka.assigning import sticky
 from bridge.kafka.connection import Connection, heed_cancellation, let_go
 
 REBALANCE_SECONDS = 60
@@ -40,11 +41,15 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
         group: str,
         topic: str,
         session_seconds: float,
+        name: str,
         member_id: str | None,
         notice: Callable[[Collection[int]], None] = lambda _shards: None,
         moved: Callable[[], None] = lambda: None,
     ) -> None:
-        """`notice` is called with the owned shards after every assignment, `moved` now and then while all is well."""
+        """`name` is what the group's members are told apart by, for people; `member_id` makes it a static one.
+
+        `notice` is called with the owned shards after every assignment, `moved` now and then while all is well.
+        """
         self._connection = connection
         self._topic = topic
         self._notice = notice
@@ -52,6 +57,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
         self._static = member_id is not None
         self._options: dict[str, Any] = {
             "group_id": group,
+            "client_id": name,
             "group_instance_id": member_id,
             "session_timeout_ms": int(session_seconds * 1000),
             "heartbeat_interval_ms": max(100, int(session_seconds * 1000 / 12)),
@@ -63,6 +69,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
         self.owned: frozenset[int] = frozenset()
         self.joined = False
         """Whether the group has told at least once what is ours, be it nothing."""
+        self.told = 0
+        """How often the group has done so: once more, and others may own other shards, too."""
         self.settled = asyncio.Event()
         self.changed = asyncio.Event()
 
@@ -89,7 +97,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
             self._lose()
 
     async def _stay(self) -> None:
-        consumer = self._connection.consumer(**self._options)
+        consumer = self._connection.consumer(partition_assignment_strategy=(sticky(),), **self._options)
         consumer.subscribe([self._topic], listener=self)
         self._consumer = consumer
         try:
@@ -129,6 +137,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is
         self._joins.append(asyncio.get_running_loop().time())
         self.owned = frozenset(tp.partition for tp in assigned)
         self.joined = True
+        self.told += 1
         self.settled.set()
         self.changed.set()
         self._notice(self.owned)

@@ -25,6 +25,8 @@ WINDOW_SECONDS = 60.0
 BURST = 10.0
 SHARES = MappingProxyType({Lane.COMMANDS: 50, Lane.POLLS: 35, Lane.CHECKS: 7, Lane.SNAPSHOTS: 5, Lane.SWEEPS: 3})
 """In percent, bulk commands counted with the interactive ones."""
+SHARES_OF_ALL = MappingProxyType({**SHARES, Lane.COMMANDS: 45, Lane.BULK: 5})
+"""The same with bulk commands by themselves, as in `HALVES`."""
 CUT = 0.7
 """What a 429 leaves of the pace."""
 CUT_SECONDS = 1.0
@@ -92,6 +94,11 @@ class Budget:
         self._taken.append((now, lane))
         while self._taken and self._taken[0][0] <= now - WINDOW_SECONDS:
             self._taken.popleft()
+
+    def recount(self, now: float) -> None:
+        """A call that was granted some time ago goes out only now: it counts now, too."""
+        self._gain(now)
+        self._tokens -= 1.0
 
     def forfeit(self, now: float) -> None:
         """Begin empty: the account is taken over from somebody who may just have spent a burst of their own."""

@@ -14,7 +14,9 @@ class State(StrEnum):
     """From what matters least to the worst."""
 
     PAUSED = "paused"
-    """Switched off in the settings: nobody waits for it."""
+    """Switched off in the settings, or by an operator: nobody waits for it."""
+    LEAVING = "leaving"
+    """An operator has disconnected its account."""
     ON_TIME = "on-time"
     PENDING = "pending"
     """Nothing is known yet: the first snapshot or scan is still to end."""

@@ -9,14 +9,18 @@ from enum import Enum, auto
 
 from bridge.policy.sightings import Trouble, Why
 
+OPERATOR = "operator"
 REFUSALS = frozenset({Why.UNAUTHORIZED, Why.FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """An account waits for credentials that work: why, as one of `REFUSALS`, and since when, Unix seconds."""
+    """An account waits for credentials that work: why, as one of `REFUSALS`, and since when, Unix seconds.
 
-    reason: Why
+    Or an operator has paused it: `OPERATOR`.
+    """
+
+    reason: str
     since: float
 
 

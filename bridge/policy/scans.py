@@ -22,6 +22,8 @@ LARGEST = 200
 """Rows Copper gives per page at most."""
 REACHABLE = 100_000
 """Rows of one search that Copper gives at most, however it is paged (reference: copper-api.md §1)."""
+NEWEST = 50
+"""Rows of the first page of a scan without a filter: few of them have changed, and each page costs as its rows do."""
 SETTLED = 3
 """So often an answer that fits in one page must repeat, with its total unmet, to be taken as all there is."""
 QUIET = 6
@@ -164,7 +166,7 @@ def _windows(lower: int, size: int) -> Scan:
     """Read down to `lower`, however deep that is."""
     covered, end, need, quiet, incomplete = UNCOVERED, 0, 1, 0, False
     asked_at: int | None = None
-    window = (1, size)
+    window = (1, min(NEWEST, size))
     while True:
         page = yield Step(_newest(window), lower)
         asked_at = page.asked_at if asked_at is None else asked_at

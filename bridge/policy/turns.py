@@ -17,6 +17,8 @@ COMMAND_LANES = MappingProxyType({"interactive": Lane.COMMANDS, "bulk": Lane.BUL
 """What a command says of itself (contract.md §4) and the lane of the calls that are made for it."""
 HALVES = MappingProxyType({Lane.COMMANDS: 9, Lane.BULK: 1})
 """How interactive and bulk commands share what commands get: one turn in ten keeps bulk from starving."""
+PATIENT = frozenset({Lane.BULK, Lane.SNAPSHOTS, Lane.SWEEPS})
+"""Lanes that nobody waits for, call by call."""
 
 T = TypeVar("T")
 
@@ -85,18 +87,18 @@ class Rounds(Generic[T]):
 
 
 class Places(Generic[T]):
-    """So many commands of one account are carried out at once: who gets the next place.
+    """So many things are done at once, such as commands of one account: who gets the next place.
 
-    Lanes by weight, kinds of records in turn. Bulk commands never have the last quarter of the places: calls of theirs
-    that Copper is slow to answer do not hold up an interactive one.
+    Lanes by weight, kinds in turn. Patient lanes never have the last quarter of the places: calls of theirs that Copper
+    is slow to answer do not hold up an interactive command.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, shares: Mapping[Lane, int] = HALVES) -> None:
         self._free = places
-        self._left = {Lane.COMMANDS: places, Lane.BULK: places - places // 4}
-        """What each lane may still take while there is a free place."""
-        self._shares = Shares(HALVES)
-        self._waiting: dict[Lane, Rounds[T]] = {lane: Rounds() for lane in HALVES}
+        self._left = places - places // 4
+        """What patient lanes may still take while there is a free place."""
+        self._shares = Shares(shares)
+        self._waiting: dict[Lane, Rounds[T]] = {lane: Rounds() for lane in shares}
 
     def ask(self, lane: Lane, kind: str, item: T) -> None:
         """Stand in line for a place."""
@@ -108,7 +110,7 @@ class Places(Generic[T]):
 
     def take(self) -> T | None:
         """Who gets a place now, None when no place is free for anybody who waits."""
-        able = [lane for lane, rounds in self._waiting.items() if rounds and self._free and self._left[lane]]
+        able = [lane for lane, rounds in self._waiting.items() if rounds and self._may(lane)]
         if not able:
             return None
         lane = self._shares.choose(able)
@@ -124,6 +126,9 @@ class Places(Generic[T]):
         """How many of its lane are certain to get a place before one that would come now, if nobody leaves."""
         return self._waiting[lane].before(kind)
 
+    def _may(self, lane: Lane) -> bool:
+        return self._free > 0 and (self._left > 0 or lane not in PATIENT)
+
     def _count(self, lane: Lane, change: int) -> None:
         self._free += change
-        self._left[lane] += change
+        self._left += change if lane in PATIENT else 0

@@ -29,6 +29,8 @@ from bridge.settings.values import (
     Credential,
     Duration,
     Email,
+    FernetKey,
+    KeyName,
     Names,
     PublicUrl,
     Secret,
@@ -118,6 +120,30 @@ class AccountSettings(Group):
         return value
 
 
+class OAuthSettings(Group):
+    """Accounts that their owners connect by OAuth 2.0: the application that Copper has registered for you."""
+
+    client_id: Annotated[str, StringConstraints(pattern=r"^[!-~]+$")] | None = None
+    """As Copper gave it to you; null: nobody can connect an account."""
+    client_secret: Credential | None = Field(default=None, validate_default=True)
+    """The secret beside it. From the environment or a secret file."""
+    keys: Mapping[KeyName, FernetKey] = Field(default={}, validate_default=True)
+    """Names to keys that seal tokens in Kafka and sign links; the last name in order seals. From the same places."""
+    link_valid: Duration = timedelta(days=7)
+    """How long a link may be used to connect an account."""
+    authorize_url: Url = "https://app.copper.com/oauth/authorize"
+    """Where a customer is asked for consent."""
+    token_url: Url = "https://app.copper.com/oauth/token"  # noqa: S105 - an address
+    """Where a code is made a token."""
+
+    @field_validator("client_secret", "keys")
+    @classmethod
+    def _with_a_client(cls, value: Any, info: ValidationInfo) -> Any:
+        if not value and info.data.get("client_id") is not None:
+            raise ValueError("is required with client_id")
+        return value
+
+
 class TopicsSettings(Group):
     """What the topics are called and how they are made."""
 
@@ -161,6 +187,10 @@ class EventsSettings(Group):
 
     poll_every: Duration = timedelta(seconds=15)
     """From the start of one scan for changes to the start of the next, per entity."""
+    poll_busy_every: Duration | None = None
+    """The same while scans find something, if the budget allows it; null: a quarter of `poll_every`."""
+    poll_idle_every: Duration | None = None
+    """The same while scans find nothing and webhooks tell what changes; null: `poll_every`."""
     deep_every: Duration = timedelta(minutes=5)
     """The scan that reads an hour back, to catch and count what came later than `copper.overlap`."""
     sweep_every: Duration = timedelta(hours=6)
@@ -187,6 +217,16 @@ class EventsSettings(Group):
     """For projects."""
     hash_key: Secret | None = Field(default=None, validate_default=True)
     """Keys the hashes of `fields.hash`; 16 characters or more. From the environment or a secret file."""
+
+    @field_validator("poll_busy_every", "poll_idle_every")
+    @classmethod
+    def _around_the_usual(cls, value: timedelta | None, info: ValidationInfo) -> timedelta | None:
+        usual, busy = info.data.get("poll_every"), info.field_name == "poll_busy_every"
+        if value is None or usual is None or value == usual or (value < usual) is busy:
+            return value
+        if busy:
+            raise ValueError("must be at most events.poll_every, which is for entities that are quiet")
+        raise ValueError("must be at least events.poll_every, which is for entities that are not idle")
 
     @field_validator("company", "person", "lead", "opportunity", "task", "project")
     @classmethod

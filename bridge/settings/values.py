@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from cryptography.fernet import Fernet
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
 from bridge.policy.permissions import checked
@@ -84,6 +85,15 @@ def _fit_for_a_header(value: SecretStr) -> SecretStr:
     return value
 
 
+def _fernet(value: SecretStr) -> SecretStr:
+    """32 bytes in URL-safe base 64."""
+    try:
+        Fernet(value.get_secret_value())
+    except ValueError:
+        raise ValueError("must be 32 random bytes in URL-safe base 64: openssl rand -base64 32 | tr +/ -_") from None
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
 Email = Annotated[str, StringConstraints(pattern=r"^[!-~]+@[!-~]+$")]
 AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
@@ -98,6 +108,8 @@ Secret = Annotated[SecretStr, AfterValidator(hard_to_guess)]
 """Text that strangers must not guess; an empty one would let in whoever sends none."""
 Credential = Annotated[SecretStr, AfterValidator(_fit_for_a_header)]
 """Text that Copper is shown in a header of every call."""
+FernetKey = Annotated[SecretStr, AfterValidator(_fernet)]
+"""A key that seals (AES-128-CBC and HMAC-SHA-256)."""
 Secrets = Annotated[tuple[Secret, ...], BeforeValidator(commas)]
 Servers = Annotated[str, StringConstraints(pattern=r"^\s*[^\s,:]+:\d+(\s*,\s*[^\s,:]+:\d+)*\s*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]

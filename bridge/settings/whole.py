@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from bridge.settings.commanding import CommandsSettings, RepliesSettings
 from bridge.settings.groups import (
@@ -15,11 +15,12 @@ from bridge.settings.groups import (
     CopperSettings,
     EventsSettings,
     Group,
+    OAuthSettings,
     TopicsSettings,
     WebhooksSettings,
 )
 from bridge.settings.kafka import KafkaSettings
-from bridge.settings.values import AccountName, Count, Duration, Port
+from bridge.settings.values import AccountName, Count, Duration, Port, Secret
 
 
 class Listen(Group):
@@ -52,6 +53,8 @@ class ServerSettings(Group):
     """Webhooks and the OAuth callback, nothing else."""
     internal: ListenInternally = ListenInternally()
     """Health, metrics, status. Not for the internet."""
+    token: Secret | None = None
+    """What the internal port is to be shown before it changes an account; null: it changes none. From a secret file."""
 
 
 class StateSettings(Group):
@@ -83,13 +86,14 @@ class Settings(Group):
     instance: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$")] = "copper-bridge"
     """Consumer group and prefix of the transactional ids: replicas share it, two bridges on one Kafka must not."""
     copper: CopperSettings = CopperSettings()
-    accounts: Annotated[dict[AccountName, AccountSettings], Field(min_length=1)]
+    oauth: OAuthSettings = OAuthSettings()
+    accounts: dict[AccountName, AccountSettings] = Field(default={}, validate_default=True)
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicsSettings = TopicsSettings()
     events: EventsSettings = EventsSettings()
     commands: CommandsSettings = CommandsSettings()
     replies: RepliesSettings = RepliesSettings()
-    webhooks: WebhooksSettings = WebhooksSettings()
+    webhooks: WebhooksSettings = Field(default=WebhooksSettings(), validate_default=True)
     server: ServerSettings = ServerSettings()
     state: StateSettings = StateSettings()
     log: LogSettings = LogSettings()
@@ -97,3 +101,17 @@ class Settings(Group):
     """How long a stop may take to finish what is in flight; keep it below the pod's termination grace period."""
     secrets_dir: Path = Path("/etc/copper-bridge/secrets")
     """Directory of mounted secret files: `accounts/acme/api_key` or `accounts__acme__api_key` is that setting."""
+
+    @field_validator("accounts")
+    @classmethod
+    def _somebody_to_serve(cls, value: dict[str, AccountSettings], info: ValidationInfo) -> dict[str, AccountSettings]:
+        if not value and getattr(info.data.get("oauth"), "client_id", None) is None:
+            raise ValueError("must name one account or more, or oauth must say how accounts are connected")
+        return value
+
+    @field_validator("webhooks")
+    @classmethod
+    def _an_address_to_come_back_to(cls, value: WebhooksSettings, info: ValidationInfo) -> WebhooksSettings:
+        if value.public_url is None and getattr(info.data.get("oauth"), "client_id", None) is not None:
+            raise ValueError("public_url is required with oauth.client_id: customers come back to it")
+        return value

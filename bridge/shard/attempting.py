@@ -14,14 +14,13 @@ from typing import Any
 from bridge.contract.catalogue import CATALOGUE, Action
 from bridge.contract.commands import Command
 from bridge.contract.failures import Code, Failure
-from bridge.contract.journal import Attempted, Finished
-from bridge.contract.records import Outgoing
+from bridge.contract.journal import Attempted, Finished, Void
 from bridge.contract.replies import Reply, failed
 from bridge.policy import outcomes, settling
 from bridge.policy.permissions import Permissions
 from bridge.policy.sameness import fields_equal
 from bridge.policy.sightings import Trouble, Why
-from bridge.shard.journal import attempt_record, entry_key, read_journal
+from bridge.shard.journal import attempt_record, read_journal, void_record
 from bridge.shard.naming import Naming
 from bridge.shard.outcome import Outcome, Run, done, expired, hopeless, kept, succeeded, undecided
 from bridge.shard.ports import Copper, Draft, Ledger, Tracing
@@ -55,6 +54,8 @@ class Attempting:
         if isinstance(entry, Finished):
             self.tracing.note("answered before")
             return Outcome(entry.reply, keep=False)
+        if isinstance(entry, Void):
+            entry = None
         if entry is None and (refused := self._refused(command)) is not None:
             return refused
         named = await self.naming.named(command, attempted=entry is not None)
@@ -76,7 +77,7 @@ class Attempting:
     def broken(self, command: Command) -> Outcome:
         """The outcome when our own code failed: `unknown` if an attempt may have had an effect."""
         entry, action = read_journal(self.publishing.memory.known, command), _action(command)
-        if isinstance(entry, Attempted):
+        if isinstance(entry, Attempted) and entry.fingerprint == command.fingerprint:
             run = self._run(command, action, entry, lambda _begun: None)
             return undecided(run, "the bridge failed after the call may have been made: look before you repeat it")
         detail = "the bridge failed before any call was made"
@@ -173,7 +174,8 @@ class Attempting:
 
         def write(draft: Draft) -> bool:
             entry = read_journal(publishing.memory.drafted, command)
-            if entry is not None and not (journaled and isinstance(entry, Attempted)):
+            open_to_us = Attempted | Void if journaled else Void
+            if entry is not None and not (isinstance(entry, open_to_us) and entry.fingerprint == command.fingerprint):
                 return False
             draft.add(attempt_record(publishing.names, publishing.shard, command, run.began_s, run.since_s))
             return True
@@ -187,9 +189,8 @@ class Attempting:
         Take it back, so that no restart doubts.
         """
         if run.journaled:
-            key = entry_key(run.command).encode()
-            names, shard = self.publishing.names, self.publishing.shard
-            await self.ledger.commit(lambda draft: draft.add(Outgoing(names.journal, shard, key, None)))
+            void = void_record(self.publishing.names, self.publishing.shard, run.command)
+            await self.ledger.commit(lambda draft: draft.add(void))
             run.journaled = False
         run.protect(False)
 

@@ -20,7 +20,7 @@ from bridge.policy.changes import Sighting
 from bridge.policy.positions import Positions
 from bridge.policy.sightings import Via
 from bridge.shard.cursors import cursor_record, following_since
-from bridge.shard.journal import finished_record
+from bridge.shard.journal import attempted_before, finished_record, taken
 from bridge.shard.outcome import Gone, Outcome, Seen
 from bridge.shard.ports import Draft, Ledger, Replies, Tracing
 from bridge.shard.publishing import Publishing
@@ -46,9 +46,13 @@ class Concluding:
     tracing: Tracing
 
     async def refuse(self, command: Malformed, positions: Positions) -> None:
-        """A record that can never be carried out: an answer and a dead letter."""
+        """A record that can never be carried out: an answer and a dead letter.
+
+        It may have been attempted under the settings of before: then the journal's entry stays, for who redrives it.
+        """
         command = replace(command, reply=await self._deliverable(command))
-        reply = failed(command.failure)
+        attempted = attempted_before(self.publishing.memory.known, command)
+        reply = Reply(Status.UNKNOWN, failure=_in_doubt(command.failure)) if attempted else failed(command.failure)
 
         def write(draft: Draft) -> None:
             draft.add(_addressed(command, reply, self.publishing.names, self.publishing.shard))
@@ -102,14 +106,15 @@ class Concluding:
     def _answer(self, draft: Draft, command: Command, reply: Reply, outcome: Outcome) -> Reply:
         """Draft reply and journal entry.
 
-        An answer larger than a record may be is left out of both, and that is said.
+        An answer larger than a record may be is left out of both, and that is said. Of a command that ended without an
+        attempt while another took its id the journal keeps nothing: the entry is that one's, whose call may be made.
         """
         names, shard, now = self.publishing.names, self.publishing.shard, self.publishing.clock()
         entry = finished_record(names, shard, command, reply, now, outcome.doubt)
         if not (entry.fits() and reply_record(command, reply, names, shard).fits()):
             reply = _without_answer(command, reply)
             entry = finished_record(names, shard, command, reply, now, None)
-        if outcome.keep:
+        if outcome.keep and not taken(self.publishing.memory.drafted, command):
             draft.add(entry)
         draft.add(_addressed(command, reply, names, shard))
         return reply
@@ -168,6 +173,11 @@ class Concluding:
         if address.partition is not None and address.partition >= count:
             return replace(address, partition=None)
         return address
+
+
+def _in_doubt(failure: Failure) -> Failure:
+    detail = f"a call for it may have been made before it was refused: look before you repeat it. {failure.detail}"
+    return Failure(Code.UNAVAILABLE, "Not known whether it was done", detail)
 
 
 def _without_answer(command: Command, reply: Reply) -> Reply:

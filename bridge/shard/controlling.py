@@ -6,7 +6,7 @@ by the shard session.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge.contract.announcements import Announcement, Told, announcement_record
@@ -19,6 +19,7 @@ from bridge.policy import sweeps
 from bridge.policy.positions import Positions
 from bridge.policy.sweeps import SweepState
 from bridge.shard.cursors import cursor_record, read_scan, read_snapshot, scan_record, snapshot_record
+from bridge.shard.governing import Governing
 from bridge.shard.ports import Draft, Ledger, Sink
 from bridge.shard.publishing import Publishing
 from bridge.shard.sweep_state import read_sweeps, write_sweeps
@@ -28,13 +29,14 @@ from bridge.shard.sweep_state import read_sweeps, write_sweeps
 class Controlled:
     """What can be asked for. `accounts` are all of the bridge; `entities` those that are followed of each."""
 
-    accounts: Sequence[str]
+    accounts: Collection[str]
     entities: Sequence[str]
     partitions: int
     wake: Mapping[str, asyncio.Event]
     """Account to the event that its sweeps wait for."""
     wake_snapshot: Mapping[tuple[str, str], asyncio.Event]
     """Account and entity to the event that its snapshots wait for."""
+    governing: Governing
 
 
 class Controlling:
@@ -108,12 +110,15 @@ class Controlling:
         return told
 
     def _carried_out(self, draft: Draft, control: Control, at_ms: int) -> Announcement:
-        said = _CARRY_OUT[control.asked](self, draft, control)
+        said = _CARRY_OUT.get(control.asked, Controlling._govern)(self, draft, control)
         account, entity = control.account, control.entity
         if isinstance(said, str):
             return Announcement(Told.CONTROL_REFUSED, account, at_ms, entity, control.id, {"reason": said})
         told, data = said
         return Announcement(told, account, at_ms, entity, control.id, data)
+
+    def _govern(self, draft: Draft, control: Control) -> "_Said":
+        return self._controlled.governing.carry_out(draft, control)
 
     def _snapshot(self, draft: Draft, control: Control) -> "_Said":
         account, view = control.account, self._publishing.memory.drafted

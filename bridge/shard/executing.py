@@ -13,10 +13,11 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.contract.catalogue import CATALOGUE
-from bridge.contract.commands import Command, Malformed, decode, forwarded
+from bridge.contract.commands import NOT_SERVED, Command, Malformed, decode, forwarded
 from bridge.contract.cursors import position_key
 from bridge.contract.failures import Code, Failure
 from bridge.contract.records import Incoming
+from bridge.contract.replies import failed
 from bridge.contract.sharding import shard_of
 from bridge.contract.signing import NO_KEYS, SigningKeys
 from bridge.policy.positions import Positions
@@ -206,6 +207,8 @@ class Executing:
         await self._concluding.refuse(stuck, positions)
 
     async def _attempt(self, command: Command, protect: Callable[[bool], None]) -> Outcome:
+        if command.account not in self._served.coppers:  # it was disconnected while the command waited
+            return Outcome(failed(NOT_SERVED))
         try:
             return await self._attempting.attempt(command, protect)
         except (SessionEnded, sqlite3.Error):

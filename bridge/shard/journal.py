@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from bridge.contract.commands import Command
-from bridge.contract.journal import Attempted, Finished, Settled, journal_key, read_entry
+from bridge.contract.commands import Command, Malformed
+from bridge.contract.journal import Attempted, Finished, Settled, Void, journal_key, read_entry
 from bridge.contract.records import Outgoing
 from bridge.contract.replies import Reply, Status, stored
 from bridge.contract.topics import TopicNames
@@ -28,15 +28,34 @@ def entry_key(command: Command) -> str:
     return journal_key(command.account, command.id)
 
 
-def read_journal(view: View, command: Command) -> Attempted | Finished | None:
+def read_journal(view: View, command: Command) -> Attempted | Void | Finished | None:
     """What the journal holds under the command's id."""
     entry = view.journal(entry_key(command))
     return None if entry is None else read_entry(entry)
 
 
+def attempted_before(view: View, refused: Malformed) -> bool:
+    """Whether what is refused now was attempted, under the settings of before, and has no result."""
+    entry = None if refused.account is None else view.journal(journal_key(refused.account, refused.id))
+    attempted = None if entry is None else read_entry(entry)
+    return isinstance(attempted, Attempted) and attempted.position == str(refused.position)
+
+
+def taken(view: View, command: Command) -> bool:
+    """Whether the command's id is that of another one, which asks something else."""
+    entry = read_journal(view, command)
+    return entry is not None and entry.fingerprint != command.fingerprint
+
+
 def attempt_record(names: TopicNames, shard: int, command: Command, at: float, since: float) -> Outgoing:
     """That a call is about to be made."""
-    return _record(names, shard, command, {"state": "attempt", "at": at, "since": since}, _ATTEMPTED)
+    entry = {"state": "attempt", "at": at, "since": since, "position": str(command.position)}
+    return _record(names, shard, command, entry, _ATTEMPTED)
+
+
+def void_record(names: TopicNames, shard: int, command: Command) -> Outgoing:
+    """That the attempt before it provably had no effect. Whoever else comes with the id is refused all the same."""
+    return _record(names, shard, command, {"state": "void"})
 
 
 def attempted_since(view: View, at: float) -> bool:

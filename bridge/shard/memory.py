@@ -37,6 +37,9 @@ CREATE INDEX journal_mark ON journal (mark) WHERE mark IS NOT NULL;
 CREATE INDEX journal_age ON journal (at);
 """
 
+_SHARED = ("position/", "fields/")
+"""Kinds of cursors that are no account's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -91,6 +94,19 @@ class View:
             (entity, after or f"{account}/", f"{account}0", learned_by, limit),  # "0" follows "/"
         )
         return [key for (key,) in rows]
+
+    def records_of(self, entity: str, account: str, limit: int) -> list[str]:
+        """Keys of an account's records, traces of deleted ones too."""
+        rows = self._connection.execute(
+            "SELECT key FROM state WHERE entity = ? AND key > ? AND key < ? LIMIT ?",
+            (entity, f"{account}/", f"{account}0", limit),
+        )
+        return [key for (key,) in rows]
+
+    def cursors_of(self, account: str) -> list[str]:
+        """Keys of an account's cursors: `<kind>/<account>`, and perhaps more behind it."""
+        rows = self._connection.execute("SELECT key FROM cursor")
+        return [key for (key,) in rows if key.split("/")[1:2] == [account] and not key.startswith(_SHARED)]
 
     def modified_since(self, entity: str, account: str, since: int) -> Iterator[dict[str, Any]]:
         """An account's living records that Copper stamped at or after that second."""
@@ -211,7 +227,10 @@ class Memory:
         if key is None:
             return
         name = key.decode()
-        if table == "state":
+        if table == "state" and value is None and not headers:
+            # A delete bears its event's headers; without any, the record is to be as if it had never been seen.
+            self._writer.execute("DELETE FROM state WHERE entity = ? AND key = ?", (entity, name))
+        elif table == "state":
             modified, content_hash = _version(headers)
             self._writer.execute(
                 "INSERT INTO state VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "

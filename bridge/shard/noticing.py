@@ -172,11 +172,15 @@ class Noticing:
         while len(self._covered) > REMEMBERED:
             self._covered.popitem(last=False)
 
+    def _gone(self, notice: Notice) -> bool:
+        """Whether the account is served no more: it was disconnected meanwhile, and nothing of it may be kept."""
+        return notice.account not in self._coppers
+
     async def _look(self, copper: Copper, notice: Notice, record_id: int) -> Found:
         failures = 0
         while True:
             answer = await copper.get(notice.entity, record_id, Lane.CHECKS)
-            if not isinstance(answer, Trouble) or answer.why in HOPELESS:
+            if not isinstance(answer, Trouble) or answer.why in HOPELESS or self._gone(notice):
                 return answer
             if answer.why is Why.NOT_FOUND:
                 return Unsettled() if notice.entity == "lead" else Gone()
@@ -194,7 +198,8 @@ class Noticing:
         """Write what was found; gives the ids that have to be read again, and only without any is the notice done."""
 
         def write(draft: Draft) -> list[int]:
-            doubtful = [each for each, found in seen.items() if self._judge(draft, notice, each, found, asked)]
+            judged = {} if self._gone(notice) else seen
+            doubtful = [each for each, found in judged.items() if self._judge(draft, notice, each, found, asked)]
             if not doubtful:
                 self._finish(draft, record)
             return doubtful

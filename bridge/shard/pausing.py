@@ -5,6 +5,7 @@ says when one begins and ends. A pause outlives a session and a process by its c
 told to be over, and no restart tries refused credentials from everywhere at once. Called by the shard session.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -72,3 +73,25 @@ class Pausing:
 
         await self.ledger.commit(write)
         self.publishing.announced(told)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The only flow of a connected account that an operator has paused, or whose token cannot be read.
+
+    Its gate stays closed while this runs, and its commands wait there. `observe` as for `Pausing`.
+    """
+
+    account: str
+    gate: Gate
+    paused: Paused
+    observe: Callable[[str, Paused | None], None]
+
+    async def run(self) -> None:
+        """Hold it for ever."""
+        self.observe(self.account, self.paused)
+        with self.gate.attended(self.paused):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.observe(self.account, None)

@@ -1,9 +1,9 @@
 """Polling: Copper's changes of one entity of one account, read by scans and published.
 
-Every interval, everything modified since the last scan's start less the overlap; and now and then the same an hour
-back: the deep pass catches what Copper's search showed later than the overlap allows. Events, cursor and watermark go
-into one transaction. Begins when the first snapshot is done (`shard.snapshotting`). Called by the shard session; knows
-no HTTP and no Kafka client.
+Every interval (`policy.pacing`), everything modified since the last scan's start less the overlap; and now and then the
+same an hour back: the deep pass catches what Copper's search showed later than the overlap allows. Events, cursor and
+watermark go into one transaction. Begins when the first snapshot is done (`shard.snapshotting`). Called by the shard
+session; knows no HTTP and no Kafka client.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from bridge.contract.cursors import ScanCursor
 from bridge.contract.watermarks import Watermark, watermark_record
 from bridge.policy.outcomes import backoff
+from bridge.policy.pacing import jittered
 from bridge.policy.scans import REACHABLE, Scan, ScanEnd, Step, ascending, descending, next_lower
 from bridge.policy.sightings import Lane, Page, Stamp, Trouble, Via
 from bridge.shard.cursors import read_scan, scan_record
@@ -48,6 +49,9 @@ class Scanned:
 
     trouble: Trouble | None = None
     late: tuple[float, ...] = ()
+    found: bool = False
+    every: float = 0.0
+    """The interval until the next one, seconds."""
 
 
 class Polling:
@@ -61,11 +65,14 @@ class Polling:
         followed: asyncio.Event,
         tally: Counter[str],
         observe: Callable[[Polled, Scanned], None],
+        pace: Callable[[bool], float],
+        chance: Callable[[], float],
     ) -> None:
         """`followed` is set when the first snapshot is done; `tally` counts events by path since the last watermark.
 
         `observe` gets the outcome of every scan. When search does not reach what was modified since the last scan, this
-        clears `followed` and sets `asked`: the first snapshot is taken once more.
+        clears `followed` and sets `asked`: the first snapshot is taken once more. `pace` is told whether a scan found
+        something, and gives the seconds to the next one; `chance` gives a number in [0, 1).
         """
         self._polled = polled
         self._scanning = scanning
@@ -74,37 +81,42 @@ class Polling:
         self._followed = followed
         self._tally = tally
         self._observe = observe
+        self._pace = pace
+        self._chance = chance
         self._deep_at: int | None = None
 
     async def run(self) -> None:
         """Scan, wait, scan, for ever."""
-        failures = 0
+        failures, every = 0, self._polled.every
         clock = asyncio.get_running_loop().time
         deep_due: float | None = None
         while True:
             await self._followed.wait()
             started = clock()
-            deep_due = started + self._polled.deep_every if deep_due is None else deep_due
+            if deep_due is None:  # at any time of a period: those of many accounts began together
+                deep_due = started + self._polled.deep_every * (1.0 - self._chance())
             deep = started >= deep_due
             if deep:
                 deep_due = started + self._polled.deep_every
             scanned = await self._once(deep=deep)
-            self._observe(self._polled, scanned)
+            every = self._pace(scanned.found) if scanned.trouble is None else every
+            self._observe(self._polled, replace(scanned, every=every))
             failures = 0 if scanned.trouble is None else failures + 1
             behind = backoff(failures, LONGEST_PAUSE_SECONDS) if failures else 0.0
-            await asyncio.sleep(max(behind, started + self._polled.every - clock()))
+            await asyncio.sleep(max(behind, started + jittered(every, self._chance()) - clock()))
 
     async def _once(self, *, deep: bool) -> Scanned:
         cursor = read_scan(self._publishing.memory.known, self._polled.account, self._polled.entity)
         if cursor is None:
             raise LookupError("an entity is followed only when its first snapshot has left a cursor")
         try:
-            await self._live(cursor)
-            return await self._deep(cursor) if deep and self._followed.is_set() else Scanned()
+            found = bool((await self._live(cursor)).published)
+            scanned = await self._deep(cursor) if deep and self._followed.is_set() else Scanned()
+            return replace(scanned, found=found)
         except ScanFailed as failed:
             return Scanned(failed.trouble)
 
-    async def _live(self, cursor: ScanCursor) -> None:
+    async def _live(self, cursor: ScanCursor) -> Read:
         """Read what was modified since the last scan; the cursor moves when the scan has ended."""
         told: Counter[str] = Counter()  # other flows may count on between a draft and its commit
 
@@ -123,7 +135,7 @@ class Polling:
 
             return After(cursor.followed_since, write, committed)
 
-        await self._scanning.read(self._modified_since(cursor.lower), Lane.POLLS, Via.POLL, progress)
+        return await self._scanning.read(self._modified_since(cursor.lower), Lane.POLLS, Via.POLL, progress)
 
     def _modified_since(self, lower: int) -> Scan:
         if self._polled.filtered:

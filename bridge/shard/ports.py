@@ -13,6 +13,7 @@ from bridge.contract.records import Incoming, Outgoing
 from bridge.policy.matching import Named
 from bridge.policy.refusals import Paused
 from bridge.policy.sightings import Ask, Lane, Page, Record, Trouble
+from bridge.shard.room import Place
 
 T = TypeVar("T")
 Sink = Callable[[Sequence[Incoming]], None]
@@ -25,8 +26,8 @@ class Copper(Protocol):
     lane first. While the account is paused, its credentials being refused, that takes until they work again.
     """
 
-    async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
-        """One page of a scan."""
+    async def search(self, entity: str, ask: Ask, lane: Lane, place: Place | None = None) -> Page | Trouble:
+        """One page of a scan; when the budget has granted the call, `place` is taken for it."""
         ...
 
     async def get(self, entity: str, record_id: int, lane: Lane) -> Record | Trouble:
@@ -94,6 +95,10 @@ class Gate(Protocol):
 
     async def restored(self) -> None:
         """Wait until it is not, trying the newest credentials now and then."""
+        ...
+
+    def open(self) -> None:
+        """Whatever has closed it, let calls go out."""
         ...
 
 

@@ -9,9 +9,13 @@ from dataclasses import dataclass, field, replace
 
 from bridge.policy.changes import Reason, Sighting
 from bridge.policy.scans import Scan, ScanEnd, Step
-from bridge.policy.sightings import Lane, Page, Record, Trouble, Via, Why
+from bridge.policy.sightings import Lane, Page, Record, Stamp, Trouble, Via, Why
 from bridge.shard.ports import Copper, Draft, Ledger
 from bridge.shard.publishing import Publishing
+from bridge.shard.room import Place, Room
+
+LOOKED_AT = ("id", *(stamp.value for stamp in Stamp))
+"""What scans see of a record."""
 
 
 class ScanFailed(Exception):
@@ -45,6 +49,8 @@ class After:
     committed: Callable[[], None] = lambda: None
 
 
+_NOTHING = After(0, lambda _draft: None)
+
 Progress = Callable[[Page, Step | ScanEnd, Read], After]
 """Given a page, what follows it and what has been read with it: what goes with it."""
 
@@ -60,6 +66,7 @@ class Scanning:
         copper: Copper,
         ledger: Ledger,
         publishing: Publishing,
+        room: Room,
     ) -> None:
         self.account = account
         self.entity = entity
@@ -67,6 +74,7 @@ class Scanning:
         self._overlap = overlap
         self._copper = copper
         self._ledger = ledger
+        self._room = room
 
     async def read(
         self, scan: Scan, lane: Lane, via: Via, progress: Progress, *, again: bool = False, done: Read | None = None
@@ -81,29 +89,40 @@ class Scanning:
         done = done or Read()
         step: Step | ScanEnd = next(scan)
         while isinstance(step, Step):
-            page = await self._ask(step, lane)
-            step = _advance(scan, page)
+            step = await self._read_page(scan, step, _Judged(_NOTHING, via, lane, ()), progress, done, again=again)
+        return done
+
+    async def _read_page(
+        self, scan: Scan, step: Step, judged: "_Judged", progress: Progress, done: Read, *, again: bool
+    ) -> Step | ScanEnd:
+        """Read one page; what follows it. Nobody holds on to the page while the next one is waited for."""
+        with self._room.place(judged.lane) as place:
+            page = await self._ask(step, judged.lane, place)
+            following = _advance(scan, page)
             done.claimed = page.total if done.pages == 0 else done.claimed
             done.pages += 1
             ids = {record["id"] for record in page.records}
             fresh = ids - done.seen if again else set()  # pages overlap, and passes over a crowded second even more
             done.seen |= ids
-            await self._publish(page, _Judged(progress(page, step, done), via, lane, fresh), done)
-        return done
+            judged = replace(judged, after=progress(page, following, done), again=fresh)
+            await self._publish(page, judged, done, place)
+        return following
 
-    async def _ask(self, step: Step, lane: Lane) -> Page:
-        page = await self._copper.search(self.entity, step.ask, lane)
+    async def _ask(self, step: Step, lane: Lane, place: Place) -> Page:
+        page = await self._copper.search(self.entity, step.ask, lane, place)
         if isinstance(page, Trouble):
             raise ScanFailed(page)
         return page
 
-    async def _publish(self, page: Page, judged: "_Judged", done: Read) -> None:
+    async def _publish(self, page: Page, judged: "_Judged", done: Read, place: Place) -> None:
         """Publish a page together with what it allows.
 
         What search could not put in order is read by its id and judged again first: no cursor passes a record in doubt.
+        That may wait for the account's budget, and makes nobody else wait for room.
         """
         judged = replace(judged, asked=self.publishing.clock())
         doubtful = await self._commit(page.records, judged, done)
+        place.leave()
         for record_id in doubtful:
             await self._publish_by_id(record_id, judged, done)
         if doubtful:
@@ -158,8 +177,10 @@ class _Judged:
 
 
 def _advance(scan: Scan, page: Page) -> Step | ScanEnd:
+    """What follows a page. A scan keeps what it was sent: it gets no more of the records than it looks at."""
+    rows = tuple({name: record[name] for name in LOOKED_AT} for record in page.records)
     try:
-        return scan.send(page)
+        return scan.send(replace(page, records=rows))
     except StopIteration as end:
         ended: ScanEnd = end.value
         return ended

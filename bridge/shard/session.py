@@ -16,8 +16,9 @@ import asyncio
 import sqlite3
 
 from bridge.policy.sessions import Ending, SessionEnded, pause_after
+from bridge.shard.hosting import eternal
 from bridge.shard.opening import HANDOVER_SECONDS, open_shard
-from bridge.shard.parts import Flow, Parts
+from bridge.shard.parts import Parts
 from bridge.shard.ports import Ledger
 
 STEADY_SECONDS = 60.0
@@ -89,7 +90,7 @@ async def _work(parts: Parts, ledger: Ledger, stop: asyncio.Event) -> None:
     flows = parts.flows(ledger, asyncio.get_running_loop().time())
     async with asyncio.TaskGroup() as group:
         writing = group.create_task(ledger.run(), name=f"ledger {parts.shard}")
-        reading = [group.create_task(_eternal(flow), name=_name(flow, parts.shard)) for flow in flows.plain]
+        reading = [group.create_task(eternal(flow), name=_name(flow, parts.shard)) for flow in flows.plain]
         reading.append(group.create_task(_pulse(parts, ledger), name=f"pulse {parts.shard}"))
         taking = [group.create_task(inlet.run(stop), name=_name(inlet, parts.shard)) for inlet in flows.inlets]
         await asyncio.sleep(0)  # inlets have begun to run before anything is delivered
@@ -115,11 +116,6 @@ async def _pulse(parts: Parts, ledger: Ledger) -> None:
         await ledger.commit(lambda _draft: None)
         parts.moved("at work")
         await asyncio.sleep(PULSE_SECONDS)
-
-
-async def _eternal(flow: Flow) -> None:
-    await flow.run()
-    raise SessionEnded(Ending.BROKEN, f"{type(flow).__name__} returned although nobody asked it to")
 
 
 def _name(flow: object, shard: int) -> str:

@@ -1,22 +1,23 @@
 """Waiting for a place: the asyncio side of `bridge.policy.turns`, which decides whose turn it is.
 
-One `Turns` for each account of a session, shared by all that is done for its commands. Knows no command and no call.
+One `Turns` for each account of a session, shared by all that is done for its commands; and one for the connections to
+Copper, shared by all accounts of the process, whose kinds are accounts. Knows no command and no call.
 """
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from bridge.policy.sightings import Lane
-from bridge.policy.turns import Places
+from bridge.policy.turns import HALVES, Places
 
 
 class Turns:
-    """An account's places, as those who want one await it."""
+    """Places, as those who want one await it."""
 
-    def __init__(self, places: int) -> None:
-        self._places: Places[asyncio.Future[None]] = Places(places)
+    def __init__(self, places: int, shares: Mapping[Lane, int] = HALVES) -> None:
+        self._places: Places[asyncio.Future[None]] = Places(places, shares)
 
     def before(self, lane: Lane, kind: str) -> int:
         """How many are certain to be called before one that would come now, if nobody gives up."""

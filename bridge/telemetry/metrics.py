@@ -50,7 +50,7 @@ class Metrics:
         self.scanned_at = self._gauge(
             "scan_last_success_timestamp_seconds", "When the last scan ended well", "account", "entity"
         )
-        self.scan_interval = self._gauge("scan_interval_seconds", "How often an entity is to be scanned", "entity")
+        self.scan_interval = self._gauge("scan_interval_seconds", "Longest time between two scans", "entity")
         self.commands = self._counter("commands_completed", "Commands answered", "entity", "action", "status")
         self.command_seconds = self._histogram(
             "command_duration_seconds", "From a command's time stamp to its answer", "entity", "action"
@@ -78,11 +78,20 @@ class Metrics:
         self.account_paused = self._gauge(
             "account_paused", "1 while an account waits for working credentials", "account"
         )
+        self.account_idle = self._gauge(
+            "account_idle", "1 while an operator wants nothing done for an account", "account"
+        )
         self.commits = self._counter("kafka_commits", "Transactions by how they ended", "outcome")
         self.commit_seconds = self._histogram("kafka_commit_duration_seconds", "Transactions, begin to commit")
         self.sessions = self._counter("shard_sessions_ended", "Shard sessions by how they ended", "how")
         self.loop_lag = self._gauge("event_loop_lag_seconds", "Worst delay of a timer in the last half minute")
         self._begin_with_zeros()
+
+    def no_longer(self, account: str) -> None:
+        """The account is not served here any more: what is looked at now and then would stand still."""
+        self.commands_waiting.remove(account)
+        for lane in Lane:
+            self.budget_used.remove(account, lane)
 
     def _begin_with_zeros(self) -> None:
         followed = [entity for entity in CATALOGUE.entities if CATALOGUE.kinds(entity)]

@@ -3,6 +3,7 @@
 Knows nothing of what it shows: `bridge.app` gives it functions.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,9 +12,10 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
-from prometheus_client.aiohttp import make_aiohttp_handler
+from prometheus_client.exposition import choose_encoder
 
 from bridge.policy.health import Verdict
+from bridge.web.accounts import AccountsApi, add_routes
 from bridge.web.page import Page
 
 
@@ -24,11 +26,12 @@ def internal(
     ready: Callable[[], Verdict],
     status: Callable[[], Mapping[str, Any]],
     history: Callable[[], Mapping[str, Any]],
+    accounts: AccountsApi,
 ) -> web.Application:
     """The application of the internal port. While the event loop stands still no probe is answered, which fails it.
 
     The start-up probe asks what the liveness probe asks: a restore may take as long as it moves. `status` is how things
-    are, `history` what happened lately; the page shows both.
+    are, `history` what happened lately; the page shows both. `accounts` lists them, and changes them.
     """
 
     async def livez(_request: web.Request) -> web.Response:
@@ -36,6 +39,12 @@ def internal(
 
     async def readyz(_request: web.Request) -> web.Response:
         return _answer(ready())
+
+    async def metrics(request: web.Request) -> web.Response:
+        encoder, content_type = choose_encoder(request.headers.get("Accept", ""))
+        # In a thread: of a thousand accounts it takes half a second, for which nothing is to stand still
+        text = await asyncio.to_thread(encoder, registry)
+        return web.Response(body=text, headers={"Content-Type": content_type})
 
     def shown(what: Callable[[], Mapping[str, Any]]) -> Handler:
         async def show(_request: web.Request) -> web.Response:
@@ -49,7 +58,8 @@ def internal(
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/api/status", shown(status))
     app.router.add_get("/api/history", shown(history))
-    app.router.add_get("/metrics", make_aiohttp_handler(registry))
+    app.router.add_get("/metrics", metrics)
+    add_routes(app, accounts)
     Page(status, history).add_to(app)
     return app
 

@@ -1,6 +1,7 @@
-"""The public port: Copper's webhooks, and nothing else, so that an Ingress cannot expose more.
+"""The public port: Copper's webhooks, the way of a customer who connects an account, and nothing else.
 
-Bounds what a stranger may send; what is in it is judged by the function it is given. Knows no Copper words, no Kafka.
+So an Ingress cannot expose more. Bounds what a stranger may send; what is in it is judged by the function it is given.
+Knows no Copper words, no Kafka.
 """
 
 import asyncio
@@ -8,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from aiohttp import web
+
+from bridge.web.connecting import Consent, add_routes
 
 MAX_BODY_BYTES = 64 * 1024
 """A notification carries at most 30 ids and the old and new values of the changed fields."""
@@ -26,9 +29,13 @@ Receive = Callable[[str, Mapping[str, str], bytes], Awaitable[HTTPStatus]]
 
 
 def public(
-    receive: Receive, refused: Outcome = lambda _outcome: None, *, body_seconds: float = BODY_SECONDS
+    receive: Receive,
+    refused: Outcome = lambda _outcome: None,
+    *,
+    consent: Consent | None = None,
+    body_seconds: float = BODY_SECONDS,
 ) -> web.Application:
-    """The application of the public port. A body has `body_seconds` to arrive."""
+    """The application of the public port. A body has `body_seconds` to arrive. `consent`: accounts can be connected."""
     turn = asyncio.Semaphore(AT_ONCE)
 
     def turned_down(outcome: str, status: HTTPStatus) -> web.Response:
@@ -54,6 +61,8 @@ def public(
 
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_post("/webhooks/copper/{account:[a-z0-9-]{1,64}}", hook)
+    if consent is not None:
+        add_routes(app, consent)
     return app
 
 

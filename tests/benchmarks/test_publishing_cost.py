@@ -25,6 +25,7 @@ from bridge.policy.sightings import Ask, Lane, Page, Stamp, Trouble, Via
 from bridge.shard.memory import Memory
 from bridge.shard.polling import Polled, Polling
 from bridge.shard.publishing import Publishing
+from bridge.shard.room import Room
 from bridge.shard.scanning import Scanning
 from bridge.shard.snapshotting import Snapshotting, Taken
 
@@ -46,7 +47,7 @@ class Pages:
         self._rows = [orjson.dumps(record) for record in records]
         self._stamps = {stamp: [record[stamp.value] for record in records] for stamp in Stamp}
 
-    async def search(self, _entity: str, ask: Ask, _lane: Lane) -> Page | Trouble:
+    async def search(self, _entity: str, ask: Ask, _lane: Lane, _place: object) -> Page | Trouble:
         first = bisect.bisect_left(self._stamps[ask.stamp], ask.at_least or 0)
         body = b"[" + b",".join(self._rows[first : first + ask.size]) + b"]"
         return Page(tuple(orjson.loads(body)), len(self._rows) - first, START)
@@ -118,7 +119,7 @@ async def test_cpu_per_published_event(
     scanned = asyncio.Event()
     polled = Polled("acme", "lead", filtered=True, every=3600, deep_every=7200, overlap=0, backfill=False)
 
-    scanning = Scanning("acme", "lead", 0, cast("Copper", pages), ledger, publishing)
+    scanning = Scanning("acme", "lead", 0, cast("Copper", pages), ledger, publishing, Room())
 
     async def scan() -> float:
         followed = asyncio.Event()
@@ -128,7 +129,16 @@ async def test_cpu_per_published_event(
                 scanned.set()
 
         first = Snapshotting(polled, scanning, asyncio.Event(), followed, lambda *_: scanned.set(), taken)
-        live = Polling(polled, scanning, asyncio.Event(), followed, Counter(), lambda *_: scanned.set())
+        live = Polling(
+            polled,
+            scanning,
+            asyncio.Event(),
+            followed,
+            Counter(),
+            lambda *_: scanned.set(),
+            lambda _found: 3600.0,
+            lambda: 0.0,
+        )
         started = time.process_time()
         fresh = memory.known.cursor("scan/acme/lead") is None
         followed.set()

@@ -22,7 +22,7 @@ Documents = dict[str, Any]
 
 EXAMPLES = {each.name: each for each in examples()}
 WITH_SCHEMA = [each for each in EXAMPLES.values() if each.schema]
-INTERNAL = {"copper.bridge.cursors", "copper.bridge.journal"}
+INTERNAL = {"copper.bridge.accounts", "copper.bridge.cursors", "copper.bridge.journal"}
 """What lies there is the bridge's own affair."""
 
 

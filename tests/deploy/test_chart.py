@@ -111,6 +111,17 @@ def test_the_ingress_leads_to_the_public_port_and_to_webhooks_only() -> None:
     assert path["backend"]["service"]["port"]["name"] == service["spec"]["ports"][0]["name"]
 
 
+def test_customers_who_connect_accounts_reach_the_public_port_too_and_nothing_else() -> None:
+    (rule,) = one("oauth", "Ingress")["spec"]["rules"]
+    assert [each["path"] for each in rule["http"]["paths"]] == ["/webhooks/copper", "/connect", "/oauth/callback"]
+    assert {each["backend"]["service"]["name"] for each in rule["http"]["paths"]} == {f"{NAME}-public"}
+
+
+def test_accounts_may_be_left_out_only_where_customers_connect_theirs() -> None:
+    assert "config" in refusal("oauth", "config.oauth=null")
+    assert one("oauth", "Pod", f"{NAME}-test")["spec"]["containers"][0]["args"] == ["accounts", "ls"]
+
+
 def test_an_ingress_without_a_public_address_is_refused() -> None:
     assert "config.webhooks.public_url" in refusal("laptop", "ingress.enabled=true")
 
@@ -138,6 +149,7 @@ def test_the_notes_tell_what_is_missing_and_what_comes_next() -> None:
     assert "noticed by sweeps alone" in installed("production")
     assert "those above it stand by" in installed("replicas")
     assert "for a laptop" in installed("laptop")
+    assert "\n     https://bridge.acme.example/oauth/callback\n" in installed("oauth")
     assert "No Secret is mounted" in installed("webhooks", "secrets.existing=null")
 
 

@@ -13,6 +13,7 @@ import pytest
 import typer
 import yaml
 from cryptography import x509
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -29,6 +30,10 @@ SECRETS = {
     "accounts__acme-east__api_key": "key-of-acme-east",
     "accounts__northwind__access_token": "token-of-northwind",
     "kafka__password": "a password",
+    "oauth__client_secret": "secret-of-the-application",
+    "oauth__keys__2026-10": Fernet.generate_key().decode(),
+    "oauth__keys__2026-11": Fernet.generate_key().decode(),
+    "server__token": "token-of-the-internal-port",
 }
 
 
@@ -44,9 +49,9 @@ def settings_of(values: str, tmp_path: Path) -> Settings:
     for directory in (secrets, tls):
         directory.mkdir()
     (tls / "ca.crt").write_bytes(authority())
-    accounts = yaml.safe_load(written)["accounts"]
+    accounts = yaml.safe_load(written).get("accounts", {})
     for name, secret in SECRETS.items():
-        if name.startswith("kafka") or name.split("__")[1] in accounts:
+        if not name.startswith("accounts") or name.split("__")[1] in accounts:
             (secrets / name).write_text(secret)
     container = containers(next(pods(values)))[0]
     return load(file, environment(container), {"secrets_dir": str(secrets)})
@@ -80,6 +85,14 @@ def test_big_numbers_and_lists_arrive_as_they_were_written(tmp_path: Path) -> No
     assert settings.accounts["acme-east"].commands_allowed == ("company.*", "*.get")
 
 
+def test_customers_may_connect_accounts_with_what_a_secret_holds(tmp_path: Path) -> None:
+    settings = settings_of("oauth", tmp_path)
+    assert (settings.accounts, settings.oauth.client_id) == ({}, "acme-integration")
+    assert sorted(settings.oauth.keys) == ["2026-10", "2026-11"]
+    assert settings.oauth.client_secret is not None
+    assert settings.server.token is not None
+
+
 @pytest.mark.parametrize("values", VALUES)
 def test_variables_of_the_test_are_settings_too(values: str) -> None:
     (test,) = one(values, "Pod", f"{NAME}-test")["spec"]["containers"]
@@ -99,7 +112,11 @@ def test_the_command_line_takes_what_containers_say_to_it(values: str) -> None:
         for container in containers(pod):
             if "command" not in container:
                 name, *arguments = container["args"]
-                known.commands[name].make_context(name, arguments)
+                command = known.commands[name]
+                if hasattr(command, "commands"):
+                    name, *arguments = arguments
+                    command = command.commands[name]
+                command.make_context(name, arguments)
 
 
 @pytest.mark.parametrize("values", VALUES)

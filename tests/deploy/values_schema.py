@@ -30,8 +30,9 @@ Schema = dict[str, Any]
 def config() -> Schema:
     """The settings file, as far as values may say it."""
     schema = _group(Settings, "")
-    schema["properties"]["accounts"]["minProperties"] = 1
-    return schema | {"required": ["accounts"]}
+    named = {"required": ["accounts"], "properties": {"accounts": {"minProperties": 1}}}
+    connected = {"required": ["oauth"], "properties": {"oauth": {"required": ["client_id"]}}}
+    return schema | {"anyOf": [named, connected]}
 
 
 def _group(model: type[BaseModel], place: str) -> Schema:

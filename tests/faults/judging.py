@@ -18,6 +18,9 @@ from tests.faults.truth import Truth, Version
 KINDS = {"c": {"created", "upserted"}, "u": {"updated", "upserted"}, "d": {"deleted"}, "r": set[str]()}
 """Topics beside `.changes` that an event of each op lies in."""
 
+SHOWN, SHORT = 3, 700
+"""Cases of a kind in a complaint, and characters of each."""
+
 
 @dataclass
 class Verdict:
@@ -28,7 +31,15 @@ class Verdict:
 
     def faults(self) -> dict[str, int]:
         """Kinds of what is wrong, with how often."""
-        return {kind: len(cases) for kind, cases in self.wrong.items() if cases}
+        return {kind: len(cases) for kind, cases in self._wrong()}
+
+    def complaint(self, seed: int) -> str:
+        """What is wrong in one line, with the first cases in short: all that a summary of failures shows."""
+        told = [f"{kind}: {len(cases)} - " + " | ".join(map(_short, cases[:SHOWN])) for kind, cases in self._wrong()]
+        return f"seed {seed}; " + "; ".join(told)
+
+    def _wrong(self) -> list[tuple[str, list[str]]]:
+        return [(kind, cases) for kind, cases in self.wrong.items() if cases]
 
     def told(self) -> str:
         """Everything, for people."""
@@ -39,6 +50,11 @@ class Verdict:
                 continue
             lines += [f"{kind.upper()}: {len(cases)}", *(f"  {case}" for case in cases[:10])]
         return "\n".join(lines)
+
+
+def _short(case: str) -> str:
+    line = " ".join(case.split())
+    return line if len(line) <= SHORT else f"{line[:SHORT]}..."
 
 
 @dataclass(frozen=True)

@@ -119,9 +119,11 @@ def _incoming(message: Message) -> Incoming:
     assert topic is not None
     assert partition is not None
     assert offset is not None
+    _, timestamp_ms = message.timestamp()
     headers = tuple((name, _bytes(value)) for name, value in dict(message.headers() or ()).items())
     key, value = message.key(), message.value()
-    return Incoming(Position(topic, partition, offset), key and _bytes(key), value and _bytes(value), headers, 0)
+    where = Position(topic, partition, offset)
+    return Incoming(where, key and _bytes(key), value and _bytes(value), headers, timestamp_ms)
 
 
 def _bytes(value: str | bytes | None) -> bytes:

@@ -153,10 +153,11 @@ async def running(
     replicas: int,
     accounts: int,
     load: Load,
+    later: int = 0,
 ) -> AsyncGenerator[Run]:
     """A run under that load, while the block lasts."""
     async with (
-        stage(servers, instance, directory, replicas=replicas, accounts=accounts, seed=seed) as standing,
+        stage(servers, instance, directory, replicas=replicas, accounts=accounts, seed=seed, later=later) as standing,
         producing(servers) as producer,
     ):
         log, truths = Log(standing.names), []

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -46,6 +47,9 @@ class Stage:
     ingress: Ingress
     session: aiohttp.ClientSession
     shards: dict[str, int] = field(default_factory=dict)
+    later: list[Replica] = field(default_factory=list)
+    """Replicas that are not there yet: `join` starts one."""
+    gone: list[Replica] = field(default_factory=list)
 
     async def start(self) -> None:
         """Start every replica and wait until each shard is open somewhere."""
@@ -53,21 +57,42 @@ class Stage:
             await replica.start()
         await self.working()
 
+    async def join(self) -> Replica:
+        """One more, when it and the others work."""
+        replica = self.later.pop(0)
+        self.replicas.append(replica)
+        await replica.start()
+        await self.working()
+        return replica
+
+    async def leave(self, replica: Replica) -> int:
+        """One less, cleanly, when the others work on everything; its exit code."""
+        code, _ = await replica.stop()
+        self.replicas.remove(replica)
+        self.gone.append(replica)
+        await self.working()
+        return code
+
     async def working(self, patience_s: float = 90) -> None:
-        """Wait until every replica is ready and together they work on all shards."""
-        async with asyncio.timeout(patience_s):
-            while True:
-                shares = [await replica.open_shards(self.session) for replica in self.replicas]
-                if None not in shares and sorted(itertools.chain.from_iterable(each or () for each in shares)) == [
-                    *range(SHARDS)
-                ]:
-                    return
-                await asyncio.sleep(LOOK_S)
+        """Wait until every replica is ready and together they work on all shards.
+
+        By the clock: a time-out around the requests is lost when it comes at the moment of a request's own.
+        """
+        began = time.monotonic()
+        shares: list[list[int] | None] = []
+        while time.monotonic() < began + patience_s:
+            shares = [await replica.open_shards(self.session) for replica in self.replicas]
+            if None not in shares and sorted(itertools.chain.from_iterable(each or () for each in shares)) == [
+                *range(SHARDS)
+            ]:
+                return
+            await asyncio.sleep(LOOK_S)
+        raise TimeoutError(f"after {patience_s:g} s the replicas work on {shares}")
 
     def logged(self) -> Counter[str]:
         """What the replicas' logs tell, counted: endings of sessions by kind, and everything unexpected."""
         told: Counter[str] = Counter()
-        for line in (line for replica in self.replicas for line in replica.lines()):
+        for line in (line for replica in [*self.replicas, *self.gone] for line in replica.lines()):
             if line["event"] == "session.ended":
                 told[f"session ended {line['how']}"] += 1
             elif line["event"] in {"session.opened", "bridge.unexpected", "not a log line"}:
@@ -78,7 +103,7 @@ class Stage:
         """Log lines that no kill explains: our own errors, sessions that broke, answers other than 2xx and 503."""
         odd = [
             f"{replica.name}: {json.dumps(line)}"
-            for replica in self.replicas
+            for replica in [*self.replicas, *self.gone]
             for line in replica.lines()
             if line["event"] in {"bridge.unexpected", "not a log line"}
             or (line["event"] == "session.ended" and line["how"] == "broken")
@@ -95,13 +120,15 @@ async def stage(
     replicas: int,
     accounts: int,
     seed: int,
+    later: int = 0,
     events: Mapping[str, Any] = MappingProxyType({}),
     webhooks: bool = True,
     key_fields: Mapping[str, int] = MappingProxyType({}),
 ) -> AsyncGenerator[Stage]:
     """Set up everything but the bridge's own start; afterwards no process is left.
 
-    `events` are further settings; every second account has `key_fields`.
+    `later` further replicas join when the test has them do so; `events` are further settings; every second account has
+    `key_fields`.
     """
     names = TopicNames(instance)
     wanted = _spread(accounts)
@@ -112,7 +139,7 @@ async def stage(
             CopperDouble(doubles, knobs=Knobs(index_lag=INDEX_LAG_S, webhook_delay=(0.0, 1.0)), seed=seed)
         )
         copper.fault(Fault("slow", seconds=ANSWER_S, times=None))
-        port, *ports = free_ports(1 + 2 * replicas)
+        port, *ports = free_ports(1 + 2 * (replicas + later))
         common = _settings(servers, instance, copper, doubles, port)
         common["events"] |= events
         for name in list(wanted)[1::2]:
@@ -121,7 +148,7 @@ async def stage(
             del common["webhooks"]
         secrets = {f"BRIDGE_ACCOUNTS__{d.name.replace('-', '_').upper()}__API_KEY": d.api_key for d in doubles}
         environ = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")} | secrets
-        members = [_member(common, number) for number in range(replicas)]
+        members = [_member(common, number) for number in range(replicas + later)]
         processes = [
             Replica("abc"[number], directory, settings, environ, (ports[2 * number], ports[2 * number + 1]))
             for number, settings in enumerate(members)
@@ -132,7 +159,8 @@ async def stage(
         await stack.enter_async_context(ingress.listening(port))
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1)))
         served = [copper.account(name) for name in wanted]
-        yield Stage(servers, names, copper, served, processes, ingress, session, wanted)
+        at_first, rest = processes[:replicas], processes[replicas:]
+        yield Stage(servers, names, copper, served, at_first, ingress, session, wanted, rest)
 
 
 def _spread(count: int) -> dict[str, int]:

@@ -77,3 +77,13 @@ def test_a_history_as_it_should_be_is_good() -> None:
 )
 def test_a_spoiled_history_is_found_out(found: str, spoil: Spoil) -> None:
     assert found in _judged(spoil)
+
+
+def test_a_complaint_is_one_line_with_the_first_cases_of_each_kind_in_short() -> None:
+    verdict = Verdict()
+    verdict.wrong["doubled"] += []
+    verdict.wrong["lost"] += ["acme company 7:\n  published never" + " and never" * 1000, "8", "9", "10"]
+    told = verdict.complaint(7)
+    assert told.startswith("seed 7; lost: 4 - acme company 7: published never and never")
+    assert told.endswith("... | 8 | 9")
+    assert (len(told) < 1000, "\n" in told) == (True, False)

@@ -73,7 +73,7 @@ async def _suffer(servers: str, directory: Path, kills: int, stops: int) -> None
             await deed(run, number)
         await run.stage.working()
     print(run.verdict.told())
-    assert not run.verdict.faults(), f"seed {seed}"
+    assert not run.verdict.faults(), run.verdict.complaint(seed)
 
 
 @pytest.mark.figures

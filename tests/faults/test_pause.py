@@ -92,7 +92,7 @@ async def _suffer(servers: str, directory: Path, pauses: int) -> None:
                 await run.stage.working()
                 await _pause(run, consumer, number, run.random.choice(run.stage.replicas))
     print(run.verdict.told())
-    assert not run.verdict.faults(), f"seed {seed}"
+    assert not run.verdict.faults(), run.verdict.complaint(seed)
 
 
 @pytest.mark.figures

@@ -68,4 +68,4 @@ async def test_a_rolling_restart_loses_and_doubles_nothing_and_stops_no_shard_fo
     )
     assert len(pauses) == SHARDS, f"seed {seed}"
     assert longest < LONGEST_PAUSE_S, f"seed {seed}"
-    assert not run.verdict.faults(), f"seed {seed}"
+    assert not run.verdict.faults(), run.verdict.complaint(seed)

@@ -49,4 +49,4 @@ async def test_a_stop_under_load_leaves_nothing_in_doubt(bootstrap_servers: str,
             await run.stage.working()
     print(run.verdict.told())
     assert run.verdict.figures["replies unknown"] == 0, f"seed {seed}"
-    assert not run.verdict.faults(), f"seed {seed}"
+    assert not run.verdict.faults(), run.verdict.complaint(seed)

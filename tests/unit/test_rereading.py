@@ -102,6 +102,18 @@ def test_files_are_looked_at_once_a_second_and_read_only_when_they_have_changed(
     assert mounted.looks == began + 1
 
 
+def test_a_thousand_files_are_looked_at_more_seldom(mounted: Mounted) -> None:
+    for number in range(999):
+        mounted.write(f"accounts__customer-{number}__access_token", FIRST)
+    secrets = mounted.begin()
+    secrets.now()
+    mounted.write("accounts__acme__api_key", NEXT)
+    seconds = 0.0
+    while key(mounted.later(secrets)) == FIRST:
+        seconds += LOOK_SECONDS
+    assert 8 <= seconds <= 11
+
+
 @pytest.mark.parametrize(
     ("broken", "what"),
     [
@@ -174,11 +186,11 @@ def test_after_a_change_of_the_key_notifications_with_the_secret_of_the_old_one_
     mounted: Mounted,
 ) -> None:
     secrets = mounted.begin()
-    tokens = Tokens(secrets.now, lambda: mounted.time)
+    tokens = Tokens(secrets.now, lambda _account: None, lambda: mounted.time)
     (old,) = tokens.of("acme")
     assert old == notifications.digest(notifications.webhook_secret(FIRST, "acme"))
     mounted.write("accounts__acme__api_key", NEXT)
-    (new,) = digests(mounted.later(secrets))["acme"]
+    (new,) = digests(mounted.later(secrets), "acme")
     assert tokens.of("acme") == (new, old)
     mounted.time += 10 * 60 + 30 * 60 - 1
     assert tokens.of("acme") == (new, old)

@@ -212,6 +212,14 @@ def way_out(file: str) -> str:
             "webhooks: {public_url: 'http://bridge.example'}",
             "webhooks.public_url: must be https: secrets and ids travel",
         ),
+        (
+            "events: {poll_busy_every: 20s}",
+            "events.poll_busy_every: must be at most events.poll_every, which is for entities that are quiet",
+        ),
+        (
+            "events: {poll_every: 2m, poll_idle_every: 1m}",
+            "events.poll_idle_every: must be at least events.poll_every, which is for entities that are not idle",
+        ),
         ("kafka: {sasl_mechanism: PLAIN}", "kafka.password: sasl_mechanism is set, but security_protocol is not SASL"),
         ("kafka: {ssl_cafile: /no/canary.pem}", "kafka.ssl_cafile: there is no such file"),
         ("kafka: {ssl_cafile: /dev/null}", "kafka.ssl_cafile: holds no certificates in PEM"),

@@ -50,11 +50,20 @@ class Account:
         """Whether a Bearer token is this account's."""
         return any(compare_digest(token.encode(), own.encode()) for own in self._tokens)
 
+    @property
+    def tokens(self) -> frozenset[str]:
+        """The Bearer tokens that are good now."""
+        return frozenset(self._tokens)
+
     def new_token(self) -> str:
         """Hand out a Bearer token; like Copper's it never expires."""
         token = secrets.token_hex(32)
         self._tokens.add(token)
         return token
+
+    def revoke_tokens(self) -> None:
+        """Refuse every Bearer token handed out so far with 401: its owner has taken the consent back."""
+        self._tokens.clear()
 
     def add_key(self, api_key: str) -> None:
         """Make another API key, as good as those there are."""

@@ -27,6 +27,7 @@ unless told otherwise. `a` is an account's name, `e` an entity in the singular.
     POST   /_control/accounts/a/people            {"every": 0.5}: people begin to work
     DELETE /_control/accounts/a/people            and rest
     POST   /_control/accounts/a/keys              {"api_key": "..."}: another key, as good as those there are
+    DELETE /_control/accounts/a/tokens            401 for every Bearer token handed out so far
     POST   /_control/accounts/a/revoke            401 for every credential
     POST   /_control/accounts/a/restore           {"api_key": "..."}: taken again; of the keys only that one, if given
 """
@@ -183,6 +184,11 @@ def _add_key(_: "CopperDouble", order: Order) -> Any:
     return {"added": True}
 
 
+def _revoke_tokens(_: "CopperDouble", order: Order) -> Any:
+    order.account.revoke_tokens()
+    return {"revoked": True}
+
+
 def _revoke(_: "CopperDouble", order: Order) -> Any:
     order.account.revoke()
     return {"revoked": True}
@@ -222,6 +228,7 @@ ORDERS: tuple[tuple[str, str, Work], ...] = (
     ("POST", "/accounts/{a}/people", _people),
     ("DELETE", "/accounts/{a}/people", _rest),
     ("POST", "/accounts/{a}/keys", _add_key),
+    ("DELETE", "/accounts/{a}/tokens", _revoke_tokens),
     ("POST", "/accounts/{a}/revoke", _revoke),
     ("POST", "/accounts/{a}/restore", _restore),
 )

@@ -67,6 +67,8 @@ class CopperDouble:
         self.accounts: dict[str, Account] = {}
         self.faults: Faults = Faults()
         self.calls: list[Call] = []
+        self.bearers: dict[str, Account] = {}
+        """Bearer token to the account that admitted it last."""
         self.oauth = oauth.Grants(dict(oauth_clients), Random(seed))
         self.closing = asyncio.Event()
         self.background: set[asyncio.Task[None]] = set()

@@ -44,7 +44,7 @@ class Fault:
     """Pause of `slow` and `late`; a `hang` is cut off after it."""
     method: str = "*"
     path: str = "*"
-    """Glob on the path below `/developer_api/v1`, such as `/companies/*`."""
+    """Glob on the path below `/developer_api/v1`, such as `/companies/*`; or `/oauth/token`."""
     account: str = "*"
     contains: str = ""
     """Only calls whose body has this text."""

@@ -41,6 +41,11 @@ class Knobs:
     """Value of a `Retry-After` header on 429; Copper documents none."""
     rate_body: Literal["json", "empty", "html"] = "json"
 
+    asks_consent: bool = False
+    """The authorize page asks whose account it is, and Allow or Deny, as Copper's does; else it grants at once."""
+    redirect_uri: str | None = None
+    """The redirect address that is registered: no other is taken, not even a longer one; None: any."""
+
     webhook_delay: tuple[float, float] = (0.0, 0.0)
     """Bounds of the time from a change to its notification (Copper: up to 15 min)."""
     webhook_aggregation: float = 0.0

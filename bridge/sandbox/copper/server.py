@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 import uuid
+from collections.abc import Mapping
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -36,16 +37,68 @@ def application(copper: "CopperDouble") -> web.Application:
         return await Exchange(copper, request).answer()
 
     async def authorize(request: web.Request) -> web.Response:
-        return oauth.authorize(copper.oauth, dict(request.query), next(iter(copper.accounts)))
+        return _authorize(copper, request.query)
 
-    async def token(request: web.Request) -> web.Response:
-        return _token(copper, {name: str(value) for name, value in (await request.post()).items()})
+    async def answered(request: web.Request) -> web.Response:
+        return _answered(copper, {name: str(value) for name, value in (await request.post()).items()})
+
+    async def token(request: web.Request) -> web.StreamResponse:
+        return await _faulty_token(copper, request)
 
     app.router.add_route("*", PREFIX + "/{path:.*}", call)
     app.router.add_get("/oauth/authorize", authorize)
-    app.router.add_post("/oauth/token", token)
+    app.router.add_post("/oauth/authorize", answered)
+    app.router.add_post(oauth.TOKEN_PATH, token)
     control.add_routes(app, copper)
     return app
+
+
+def _authorize(copper: "CopperDouble", query: Mapping[str, str]) -> web.Response:
+    asked = oauth.asked(copper.oauth, query, copper.knobs.redirect_uri)
+    if asked is None or query.get("response_type") != "code" or query.get("scope") != oauth.SCOPE:
+        return oauth.refused()
+    if copper.knobs.asks_consent:
+        return oauth.question(asked, copper.accounts)
+    return oauth.granted(copper.oauth, asked, query.get("account", next(iter(copper.accounts))))
+
+
+def _answered(copper: "CopperDouble", form: dict[str, str]) -> web.Response:
+    asked = oauth.asked(copper.oauth, form, copper.knobs.redirect_uri)
+    if asked is None or form.get("account") not in copper.accounts:
+        return oauth.refused()
+    allowed = form.get("answer") == "allow"
+    return oauth.granted(copper.oauth, asked, form["account"]) if allowed else oauth.denied(asked)
+
+
+async def _faulty_token(copper: "CopperDouble", request: web.Request) -> web.StreamResponse:
+    """The token endpoint with its faults: `status`, `reset`, `hang` and `slow`."""
+    form, body = {name: str(value) for name, value in (await request.post()).items()}, await request.read()
+    fault = copper.faults.next(method="POST", path=oauth.TOKEN_PATH, account="", body=body)
+    if fault is None:
+        return _token(copper, form)
+    answer = _token(copper, form) if fault.when == "after" else None
+    if fault.kind == "status":
+        refusal = fault.answer()
+        return web.Response(status=refusal.status, body=refusal.body, content_type=refusal.content_type)
+    if fault.kind != "reset":
+        await _pause(copper, fault.seconds)
+    return answer or _token(copper, form) if fault.kind == "slow" else _reset(request)
+
+
+async def _pause(copper: "CopperDouble", seconds: float | None) -> None:
+    """Wait, but not beyond the end of the double."""
+    try:
+        async with asyncio.timeout(seconds):
+            await copper.closing.wait()
+    except TimeoutError:
+        pass
+
+
+def _reset(request: web.Request) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        request.transport.abort()
+    return web.Response()
 
 
 def _token(copper: "CopperDouble", form: dict[str, str]) -> web.Response:
@@ -91,7 +144,12 @@ class Exchange:
         accounts = self.copper.accounts.values()
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme == "Bearer":
-            return next((account for account in accounts if account.admits_token(token)), None)
+            latest = self.copper.bearers.get(token)  # of many accounts it is the same one as before
+            if latest is None or not latest.admits_token(token):
+                latest = next((account for account in accounts if account.admits_token(token)), None)
+            if latest is not None:
+                self.copper.bearers[token] = latest
+            return latest
         key, email = headers.get("X-PW-AccessToken", ""), headers.get("X-PW-UserEmail", "")
         if headers.get("X-PW-Application") != "developer_api":
             return None
@@ -123,7 +181,7 @@ class Exchange:
     async def _play(self, fault: Fault) -> web.StreamResponse:
         self.call.fault = f"{fault.kind} {fault.when}"
         if fault.kind == "slow":
-            await self._pause(fault.seconds)
+            await _pause(self.copper, fault.seconds)
             return self._send(self._apply())
         if fault.kind == "late":
             self.copper.later(self._apply_late(fault.seconds))
@@ -134,30 +192,15 @@ class Exchange:
             self._apply()
         if fault.kind == "status":
             return self._send(fault.answer())
-        return self._reset() if fault.kind == "reset" else await self._hang(fault.seconds)
+        return _reset(self.request) if fault.kind == "reset" else await self._hang(fault.seconds)
 
     async def _apply_late(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         self._apply()
 
-    async def _pause(self, seconds: float | None) -> None:
-        """Wait, but not beyond the end of the double."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self.copper.closing.wait()
-        except TimeoutError:
-            pass
-
     async def _hang(self, seconds: float | None) -> web.StreamResponse:
-        await self._pause(seconds)
-        return self._reset()
-
-    def _reset(self) -> web.StreamResponse:
-        transport = self.request.transport
-        if transport is not None:
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            transport.abort()
-        return web.Response()
+        await _pause(self.copper, seconds)
+        return _reset(self.request)
 
     async def _cut(self, found: Answer) -> web.StreamResponse:
         """Promise the whole body and send half."""

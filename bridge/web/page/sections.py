@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.policy.freshness import State, severity
+from bridge.policy.refusals import OPERATOR
 from bridge.web.page import chart
 from bridge.web.page.html import NOTHING, Element, body, lasting, moment, node, region, row, table
+from bridge.web.page.replicas import replicas
 
 MOST_ACCOUNTS = 20
 """So many are shown, the worst first; a page of thousands would be read by nobody."""
 _MARKS = {
     State.ON_TIME: "●",
     State.PAUSED: "‖",
+    State.LEAVING: "↩",
     State.PENDING: "○",
     State.DELAYED: "▲",
     State.ERROR: "✖",
@@ -36,6 +39,7 @@ def sections(status: Status, history: History) -> Iterator[Element]:
     yield region("hour", "The last hour", chart.hour(history["minutes"]))
     yield _commands(status, history)
     yield _budget(here[:MOST_ACCOUNTS])
+    yield replicas(status)
     yield _timeline(history)
 
 
@@ -56,7 +60,7 @@ def _head(status: Status) -> Element:
         node("p", word(status["state"]), class_="overall", aria_live="polite"),
         node(
             "p",
-            node("b", status["host"]),
+            node("b", status["replica"]),
             f" serves {shards}{waiting} · version {status['version']} · started ",
             moment(status["started_at"]),
         ),
@@ -77,7 +81,7 @@ def _attention(status: Status, here: Here) -> Element:
 
 def _troubles(name: str, account: Mapping[str, Any], status: Status) -> Iterator[Element]:
     paused = account.get("paused")
-    if paused is not None:
+    if paused is not None and paused["reason"] != OPERATOR:
         yield node(
             "li",
             node("b", name),
@@ -122,7 +126,7 @@ def _events(status: Status, here: Here) -> Element:
         "Events",
         table("events", headings, *shown) if here else node("p", "This process serves no account."),
         hint if here and quiet else None,
-        *_others(status, len(here)),
+        _cut_off(len(here)),
     )
 
 
@@ -155,13 +159,10 @@ def _snapshot(taken: Mapping[str, Any] | None) -> Element | str:
     return node("span", node("progress", max=most, value=taken["records"], aria_label="read"), f" {said}")
 
 
-def _others(status: Status, here: int) -> Iterator[Element]:
-    if here > MOST_ACCOUNTS:
-        yield node("p", f"And {here - MOST_ACCOUNTS} accounts that do no worse; all are in ", _link("api/status"), ".")
-    others = [name for name, account in status["accounts"].items() if not account["here"]]
-    if others:
-        named = ", ".join(others[:MOST_ACCOUNTS]) + (" and others" if len(others) > MOST_ACCOUNTS else "")
-        yield node("p", f"Served by other processes of {status['instance']}: {named}.")
+def _cut_off(here: int) -> Element | None:
+    if here <= MOST_ACCOUNTS:
+        return None
+    return node("p", f"And {here - MOST_ACCOUNTS} accounts that do no worse; all are in ", _link("api/status"), ".")
 
 
 def _link(path: str) -> Element:

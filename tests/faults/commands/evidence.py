@@ -83,6 +83,7 @@ class Evidence:
             open=self._open(order),
             trail=self._trail(order, at, calls),
             invented=any(self._invented(order, reply) for row in mine.values() for reply in row),
+            landed_s=max((self._landed_s(order, at, call) for call in calls), default=0.0),
         )
 
     def _replies(self) -> dict[Position, list[Said]]:
@@ -131,6 +132,33 @@ class Evidence:
         ids = [order.id] if order.id is not None else [str(each) for each in at]
         return [moment for name in ids for moment in self._begun.get(f"{order.account}/{name}", [])]
 
+    @cached_property
+    def _journaled(self) -> dict[str, list[tuple[float, str]]]:
+        """Journal key to what was written there, and when."""
+        found: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        for record in self.records:
+            if record.position.topic == self.journal:
+                entry = json.loads(record.value or b"")
+                moment, said = record.timestamp_ms / 1000, f"{entry['state']} {entry['action']}"
+                found[(record.key or b"").decode()].append((moment, said))
+        return found
+
+    def _entries(self, order: Order, at: Sequence[Position]) -> list[tuple[float, str]]:
+        ids = [order.id] if order.id is not None else [str(each) for each in at]
+        return [entry for name in ids for entry in self._journaled.get(f"{order.account}/{name}", [])]
+
+    @cached_property
+    def _effected(self) -> dict[tuple[str | None, int], float]:
+        return {(account.name, effect.number): effect.at for account in self.accounts for effect in account.effects}
+
+    def _landed_s(self, order: Order, at: Sequence[Position], call: Call) -> float:
+        """From the journal's entry of the attempt to the last effect of its call; 0 when it has none."""
+        effects = [self._effected[call.account, number] for number in call.effects]
+        begun = [
+            moment for moment, said in self._entries(order, at) if said.startswith("attempt") and moment <= call.at
+        ]
+        return max(effects) - max(begun) if effects and begun else 0.0
+
     def _disturbed(self, order: Order, begun: float, calls: Iterable[Call]) -> bool:
         """Whether anything of its shard ended between an attempt and the conclusion of its call."""
         call = next((call for call in calls if begun <= call.at <= begun + CALLED_S), None)
@@ -141,7 +169,7 @@ class Evidence:
     def _trail(self, order: Order, at: Sequence[Position], calls: Iterable[Call]) -> str:
         """What a failure is explained by."""
         told = [f"{call.at:.2f} {call.fault} {call.status} {call.answered}" for call in calls]
-        return f"attempts {[f'{begun:.2f}' for begun in self._attempts(order, at)]}, calls {told}"
+        return f"journal {[f'{moment:.2f} {said}' for moment, said in self._entries(order, at)]}, calls {told}"
 
     @cached_property
     def _versions(self) -> dict[tuple[str, str, int], list[Mapping[str, Any] | None]]:

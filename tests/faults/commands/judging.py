@@ -54,6 +54,8 @@ class Case:
     contested: bool = False
     open: bool = False
     invented: bool = False
+    landed_s: float = 0.0
+    """The longest time from an attempt's entry in the journal to an effect of its call."""
     trail: str = ""
     """Times, for people."""
 
@@ -67,10 +69,12 @@ class Case:
         return [reply for at in self.sent for reply in self.replies.get(at, ())]
 
     def __str__(self) -> str:
-        effects = [(effect.number, effect.kind, effect.id) for effect in self.effects]
+        """What it came to, then when, then what was asked: the end may be cut off."""
+        effects = [f"{effect.kind} {effect.id} at {effect.at:.2f}" for effect in self.effects]
         told = [f"{each['status']} {code(each)} after {each['attempts']}" for each in self.all]
-        state = {"doubts": self.doubts, "disturbed": self.disturbed, "contested": self.contested}
-        return f"{self.order} at {self.sent}: effects {effects}, replies {told}, {state}; {self.trail}"
+        state = f"doubts {self.doubts}, disturbed {self.disturbed}, contested {self.contested}, open {self.open}"
+        what = f"{self.order.account} {self.order.entity}.{self.order.action} {self.order.id or self.order.mark}"
+        return f"{what}: told {told}, effects {effects}, {state}; {self.trail}; {self.order} at {self.sent}"
 
 
 def code(reply: Said) -> str:
@@ -85,6 +89,9 @@ def judge(verdict: Verdict, cases: Collection[Case]) -> None:
     verdict.figures["commands"] = len(cases)
     verdict.figures["command records"] = sum(len(case.sent) for case in cases)
     verdict.figures["actions"] = len({(case.order.entity, case.order.action) for case in cases})
+    verdict.figures["ms from an attempt to its effect at most"] = round(
+        1000 * max((case.landed_s for case in cases), default=0.0)
+    )
     for case in cases:
         for kind in _faults(case):
             verdict.wrong[kind].append(str(case))

@@ -40,7 +40,7 @@ async def _try(servers: str, directory: Path, form: Form) -> None:
     print(verdict.told())
     assert verdict.figures["commands"] >= form.commands
     assert verdict.figures["actions"] == len(CATALOGUE.actions), f"seed {seed}: not every action was asked for"
-    assert not verdict.faults(), f"seed {seed}"
+    assert not verdict.faults(), verdict.complaint(seed)
 
 
 @pytest.mark.figures

@@ -104,5 +104,16 @@ def test_two_commands_carried_out_under_one_id_are_found_out() -> None:
     assert _found(GOOD, other) == {"effects beyond one": 1}
 
 
+def test_who_is_refused_for_the_id_and_carried_out_when_asked_again_is_found_out() -> None:
+    refused = replace(GOOD, replies={AT: [_said("failed", "id-reused")], AGAIN: [DONE]})
+    assert _found(refused) == {"told failed though applied": 1, "failed without cause": 1}
+
+
+def test_the_longest_time_from_an_attempt_to_its_effect_is_a_figure() -> None:
+    verdict = Verdict()
+    judge(verdict, [GOOD, replace(GOOD, landed_s=2.5)])
+    assert verdict.figures["ms from an attempt to its effect at most"] == 2500
+
+
 def test_an_id_that_nobody_took_refuses_nobody() -> None:
     assert "failed without cause" in _found(_answered(GOOD, _said("failed", "id-reused"), effects=[]))

@@ -194,20 +194,26 @@ async def stage(
     webhooks: bool = False,
     secrets: Path | None = None,
     prefix: str | None = None,
+    strangers: Iterable[str] = (),
+    oauth: Callable[[CopperDouble], Mapping[str, Any]] = lambda _copper: {},
     **settings: Mapping[str, Any],
 ) -> AsyncGenerator[Stage]:
     """A bridge with a prefix and instance of its own, ready, and drained at the end.
 
-    `before` furnishes the double; `topics` are further ones to make and read, their names after the prefix and a dot;
+    `strangers` are accounts that only the double has, `oauth` says how they may connect themselves. `before` furnishes
+    the double; `topics` are further ones to make and read, their names after the prefix and a dot;
     `settings` are groups of settings, taken in addition to what is quick; `secrets` has the API keys in files; bridges
     with one `prefix` come one after the other, each with accounts of its own.
     """
     prefix = prefix or f"b{uuid4().hex[:10]}"
     names, extra = TopicNames(prefix), [f"{prefix}.{topic}" for topic in topics]
-    people = [DoubleAccount(name, f"{name}-key", f"ops@{name}.example") for name in accounts]
+    people = [DoubleAccount(name, f"{name}-key", f"ops@{name}.example") for name in (*accounts, *strangers)]
     async with CopperDouble(people, knobs=knobs, seed=7) as copper:
         before(copper)
-        whole = _settings(servers, prefix, directory, copper, webhooks=webhooks, secrets=secrets, more=settings)
+        more = settings | {"oauth": oauth(copper)}
+        whole = _settings(servers, prefix, directory, copper, webhooks=webhooks, secrets=secrets, more=more)
+        for name in strangers:
+            del whole["accounts"][name]
         await _make(servers, extra)
         producer = AIOKafkaProducer(bootstrap_servers=servers, max_request_size=2_000_000)
         await producer.start()

@@ -9,7 +9,7 @@ import pytest
 from bridge.contract.control import Asked, Control, encode_control
 from bridge.sandbox.copper import CopperDouble
 from tests.integration.bridge.reading import Message
-from tests.integration.bridge.stage import Stage, stage
+from tests.integration.bridge.stage import ENTITIES, Stage, stage
 
 ACCOUNT = "acme"
 CANARY = b"canary"
@@ -55,6 +55,9 @@ def _furnish(copper: CopperDouble) -> None:
 async def _people(play: Stage, *, deletes: bool) -> None:
     """Creates and edits that polls or webhooks tell of, and deletes that only webhooks do."""
     copper = play.account(ACCOUNT)
+    await play.log.wait(
+        play.names.notifications, lambda each: each.value["type"] == "snapshot.completed", count=len(ENTITIES)
+    )
     for entity, make in (("person", _person), ("lead", _lead), ("company", _named), ("opportunity", _named)):
         record_id = copper.create(entity, make("people"))["id"]
         await play.event(entity, "created", record_id, ACCOUNT)

@@ -14,10 +14,11 @@ from bridge.sandbox.copper import Fault
 from bridge.sandbox.kafka import local_kafka
 from bridge.sandbox.kafka.ports import free_ports
 from bridge.settings import Settings
+from tests.integration.bridge.consenting import CONNECTED, TOKEN, consent, link, oauth, title
 from tests.integration.bridge.reading import PATIENCE_S, repeated
 from tests.integration.bridge.stage import LOOK_S, SHARDS, Stage, eventually, stage
 
-ACCOUNT = "acme"
+ACCOUNT, CUSTOMER = "acme", "globex"
 
 
 async def notify(play: Stage, session: aiohttp.ClientSession, record_id: int) -> int:
@@ -50,17 +51,29 @@ async def test_all_is_refused_and_nobody_is_killed_while_kafka_is_away_and_all_g
     seldom = {"poll_every": "3s"}
     async with (
         local_kafka() as kafka,
-        stage(kafka.bootstrap_servers, tmp_path, [ACCOUNT], webhooks=True, events=seldom) as play,
+        stage(
+            kafka.bootstrap_servers,
+            tmp_path,
+            [ACCOUNT],
+            strangers=[CUSTOMER],
+            webhooks=True,
+            oauth=oauth,
+            events=seldom,
+            server={"token": TOKEN},
+        ) as play,
         aiohttp.ClientSession() as session,
     ):
         account = play.account(ACCOUNT)
         await eventually(lambda: bool(account.subscriptions.rows))
         record_id = await play.made(ACCOUNT, "company", {"name": "Tideglass"})
         assert await notify(play, session, record_id) == 200
+        customers = await link(play, CUSTOMER)
         kafka.pause(1)
         try:
             account.edit("company", record_id, {"details": "while Kafka was away"})
             assert await notify(play, session, record_id) == 503
+            async with session.get(customers, allow_redirects=False) as answer:
+                assert (answer.status, title(await answer.text())) == (503, "Not possible at present")
             assert "Kafka has not answered for" in await probed(play, "/readyz", 503)
             assert [(await play.page(path))[0] for path in ("/livez", "/startupz")] == [200, 200]
             assert not orjson.loads((await play.page("/api/status"))[1])["ready"]
@@ -68,6 +81,7 @@ async def test_all_is_refused_and_nobody_is_killed_while_kafka_is_away_and_all_g
             kafka.resume(1)
         assert await probed(play, "/readyz", 200) == f"works on {SHARDS} shards\n"
         assert await notify(play, session, record_id) == 200
+        assert await consent(customers, CUSTOMER) == CONNECTED.format(CUSTOMER)
         await play.event("company", "updated", record_id, ACCOUNT)
         reply = await play.ask(ACCOUNT, "company", "update", record_id=record_id, data={"details": "back"})
         assert reply.value["status"] == "succeeded"

@@ -76,9 +76,15 @@ class Replicas:
         return await self._hooks[next(self._turns)].receive(account, headers, body)
 
     def _started(self, step: Mapping[str, str]) -> Hooks:
-        known = digests(settings(step))
+        known = settings(step)
         return Hooks(
-            known.__getitem__, TopicNames(), 4, self.inbox, self.outcomes.append, window=1800.0, clock=time.time
+            lambda account: digests(known, account),
+            TopicNames(),
+            4,
+            self.inbox,
+            self.outcomes.append,
+            window=1800.0,
+            clock=time.time,
         )
 
 

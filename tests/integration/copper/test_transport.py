@@ -298,6 +298,24 @@ async def test_the_deadline_is_looked_at_after_the_connection_is_there() -> None
     assert (it.connections, it.requests, connected_first) == (1, [], [1])
 
 
+@pytest.mark.parametrize("call", [CREATE, calls.update("company", 7, {})], ids=lambda call: call.method)
+async def test_held_up_between_the_headers_and_the_body_not_a_byte_is_written(call: Call) -> None:
+    """aiohttp may run the loop in between, which takes as long as a busy or frozen process takes."""
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def talk(_it: Peer, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        heard.set_result(await reader.read())
+
+    times = iter([99.0, 101.0])
+    async with peer(talk) as (_, base_url):
+        trouble = await exchange(base_url, call, deadline=100.0, clock=lambda: next(times))
+        assert await heard == b""
+
+    assert isinstance(trouble, Trouble)
+    assert trouble.why is Why.EXPIRED
+    assert list(times) == []
+
+
 async def test_a_redirect_is_not_followed() -> None:
     async with peer(answering(OK)) as (elsewhere, target):
         raw = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {target}/steal\r\nContent-Length: 0\r\n\r\n".encode()

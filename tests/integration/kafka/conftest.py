@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bridge.contract.records import Headers, Outgoing
-from bridge.contract.topics import TopicNames, topic_specs
+from bridge.contract.topics import TopicNames, TopicSpec, topic_specs
 from bridge.kafka.changelog import Changelog
 from bridge.kafka.connection import Connection
 from bridge.kafka.ledger import Draft, Ledger
@@ -21,6 +21,7 @@ from bridge.kafka.topics import ensure
 from bridge.kafka.watermarks import Watermarks
 from bridge.settings import KafkaSettings
 from bridge.shard.memory import Memory
+from tests.integration.kafka.members import SHARDS, Group
 
 SHARD = 1
 
@@ -133,3 +134,11 @@ async def make_desk(fresh: Callable[[str], str], tmp_path: Path) -> AsyncGenerat
 @pytest.fixture
 async def desk(make_desk: MakeDesk, bootstrap_servers: str) -> Desk:
     return await make_desk(bootstrap_servers)
+
+
+@pytest.fixture
+async def group(bootstrap_servers: str, fresh: Callable[[str], str]) -> AsyncGenerator[Group]:
+    connection, topic = connected(bootstrap_servers), fresh("members")
+    await ensure(connection, [TopicSpec(topic, {})], partitions=SHARDS, replication_factor=1, create=True)
+    async with AsyncExitStack() as stack:
+        yield Group(connection, topic, stack)

@@ -151,7 +151,9 @@ async def test_members_and_intake_go_on_after_a_restart_without_losing_or_repeat
 ) -> None:
     async with running(kafka.bootstrap_servers, fresh("restart")) as desk, AsyncExitStack() as stack:
         commands, inbox = desk.topics
-        membership = Membership(desk.connection, group=inbox, topic=inbox, session_seconds=6.0, member_id=None)
+        membership = Membership(
+            desk.connection, group=inbox, topic=inbox, session_seconds=6.0, name="test", member_id=None
+        )
         member = asyncio.create_task(membership.run())
         stack.callback(member.cancel)
         await until(lambda: membership.joined)

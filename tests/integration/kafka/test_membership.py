@@ -1,70 +1,21 @@
 """Membership in a real group: who owns which shards, and what becomes of it when members come, go and quarrel."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.structs import OffsetAndMetadata
 
-from bridge.contract.topics import TopicSpec
-from bridge.kafka.connection import Connection, let_go
+from bridge.kafka.connection import let_go
 from bridge.kafka.membership import Membership, MembershipContested
-from bridge.kafka.topics import ensure
-from tests.integration.kafka.conftest import connected
+from tests.integration.kafka.members import ALL, SHARDS, Group, leave
 from tests.integration.kafka.waiting import until
 
-SHARDS = 4
-ALL = frozenset(range(SHARDS))
-SESSION_S = 6.0
 CONTEST_S = 20.0
 """Eight joins half a second apart, and the members' starts."""
-
-
-@dataclass
-class Group:
-    """One group on one topic, and what its members were told."""
-
-    connection: Connection
-    topic: str
-    stack: AsyncExitStack
-    told: list[frozenset[int]] = field(default_factory=list)
-
-    def member(self, member_id: str | None = None) -> Membership:
-        return Membership(
-            self.connection,
-            group=self.topic,
-            topic=self.topic,
-            session_seconds=SESSION_S,
-            member_id=member_id,
-            notice=self._note,
-        )
-
-    def _note(self, shards: Collection[int]) -> None:
-        self.told.append(frozenset(shards))
-
-    async def join(self, member_id: str | None = None) -> tuple[Membership, "asyncio.Task[None]"]:
-        membership = self.member(member_id)
-        running = asyncio.create_task(membership.run())
-        self.stack.push_async_callback(leave, running)
-        await until(lambda: membership.joined)
-        return membership, running
-
-
-async def leave(running: "asyncio.Task[None]") -> None:
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-
-
-@pytest.fixture
-async def group(bootstrap_servers: str, fresh: Callable[[str], str]) -> AsyncGenerator[Group]:
-    connection, topic = connected(bootstrap_servers), fresh("members")
-    await ensure(connection, [TopicSpec(topic, {})], partitions=SHARDS, replication_factor=1, create=True)
-    async with AsyncExitStack() as stack:
-        yield Group(connection, topic, stack)
 
 
 @asynccontextmanager

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import time
 from collections.abc import AsyncGenerator, Iterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,7 +17,9 @@ from structlog.testing import capture_logs
 
 from bridge.access import Access
 from bridge.app import serving
+from bridge.app.oauth import linking
 from bridge.app.running import StoppedEarly
+from bridge.client.accounts import directory
 from bridge.client.calling import calling
 from bridge.client.dead_letters import letters, redrive
 from bridge.client.notifications import ask
@@ -24,17 +28,20 @@ from bridge.contract.commands import encode
 from bridge.contract.control import Asked, Control
 from bridge.contract.grants import Grant, Manage, of_bridge, of_caller, of_consumer, of_operator
 from bridge.contract.topics import TopicNames
+from bridge.kafka.connection import Connection
+from bridge.kafka.owners import owners
 from bridge.kafka.topics import TopicsUnfit
 from bridge.policy.redriving import Search, Step, decide
 from bridge.sandbox.copper import CopperDouble, DoubleAccount
 from bridge.settings import KafkaSettings, Settings
 from tests.integration.bridge.stage import COPPER, SHARDS, Stage, eventually, stage
+from tests.integration.bridge.test_connecting import consent, oauth
 from tests.integration.security.broker import CALLER, CONSUMER, EXACT, OPERATOR, Secured
 from tests.integration.security.granting import allow
 
 PREFIX = f"x{uuid4().hex[:10]}"
 NAMES = TopicNames(PREFIX)
-ACCOUNT = "acme"
+ACCOUNT, GLOBEX = "acme", "globex"
 ALL = of_bridge(NAMES, PREFIX)
 REST = "; docs/reference/kafka-acls.md lists what it needs"
 
@@ -67,6 +74,8 @@ async def test_with_exactly_what_the_page_lists_everything_works(broker: Secured
         events={"poll_every": "1s"} | company,
         webhooks=True,
         prefix=PREFIX,
+        strangers=[GLOBEX],
+        oauth=oauth,
     ) as play:
         record_id = await play.made(ACCOUNT, "company", {"name": "Tideglass"})
         await eventually(lambda: len(play.account(ACCOUNT).subscriptions.rows) == 3)
@@ -77,6 +86,25 @@ async def test_with_exactly_what_the_page_lists_everything_works(broker: Secured
         await _called(broker, play)
         await _consumed(broker, play)
         await _operated(broker, play)
+        assert await _owners(broker, EXACT) == dict.fromkeys(range(SHARDS), socket.gethostname())
+        assert await _owners(broker, CALLER) is None
+        await _connected(broker, play)
+
+
+async def _owners(broker: Secured, user: str) -> dict[int, str] | None:
+    settings = KafkaSettings.model_validate(broker.sasl("PLAIN", user=user))
+    return await owners(Connection(settings, "test"), group=PREFIX, topic=NAMES.cursors)
+
+
+async def _connected(broker: Secured, play: Stage) -> None:
+    """A customer connects an account, an operator sees it and has it disconnected."""
+    links, access = linking(play.settings), _access(broker, OPERATOR)
+    assert links is not None
+    assert await consent(links.link(GLOBEX, time.time()).url, GLOBEX) == f"Copper is connected: {GLOBEX}"
+    await play.log.wait(NAMES.notifications, lambda each: each.value["type"] == Told.ACCOUNT_CONNECTED)
+    assert [*(await directory(access, NAMES)).connected] == [GLOBEX]
+    async with contextlib.aclosing(ask(access, NAMES, Control("gone", Asked.FORGET, GLOBEX))) as told:
+        assert [(await anext(told)).told for _ in range(2)] == [Told.ACCOUNT_LEAVING, Told.ACCOUNT_DISCONNECTED]
 
 
 async def _misplaced(play: Stage) -> None:

@@ -1,5 +1,6 @@
 """The status page in a real browser: alive, honest about its age, legible to everybody, and asking nobody else."""
 
+import socket
 import time
 
 import pytest
@@ -126,6 +127,9 @@ async def test_without_javascript_the_same_is_there_to_read(play: Stage, looking
         await expect(page.locator("#events")).to_contain_text("On time")
         await expect(page.locator("#commands")).to_contain_text("company.create")
         await expect(page.locator("#budget")).to_contain_text("of 170")
+        await expect(page.locator("#replicas tbody tr")).to_have_count(1)
+        await expect(page.locator("#replicas")).to_contain_text(f"{socket.gethostname()} (this one)0-2")
+        await expect(page.locator("#replicas")).to_contain_text("1: acme")
         await expect(page.locator("#timeline")).to_contain_text("session.opened")
 
 

@@ -18,7 +18,7 @@ from bridge.contract.replies import Reply, Status
 from bridge.contract.topics import TopicNames
 from bridge.copper.client import Observed
 from bridge.policy.changes import Reason
-from bridge.policy.refusals import Paused
+from bridge.policy.refusals import OPERATOR, Paused
 from bridge.policy.sessions import Ending
 from bridge.policy.sightings import Lane, Trouble, Via, Why
 from bridge.policy.subscribing import Plan, Wanted
@@ -203,6 +203,25 @@ def test_every_announcement_has_its_line_and_what_waits_for_somebody_is_an_error
     assert observing.registry.get_sample_value("copper_bridge_deletes_held", {"account": "acme"}) == 1
     observing.holding("acme", None)
     assert observing.registry.get_sample_value("copper_bridge_deletes_held", {"account": "acme"}) == 0
+
+
+def test_an_operators_pause_and_a_departure_are_no_trouble(observing: Observing) -> None:
+    def value(name: str, **labels: str) -> float | None:
+        return observing.registry.get_sample_value(f"copper_bridge_{name}", {"account": "acme"} | labels)
+
+    observing.held_by_operator("acme", Paused(OPERATOR, 1.0))
+    assert (value("account_idle"), value("account_paused")) == (1, None)
+    observing.held_by_operator("acme", None)
+    assert value("account_idle") == 0
+    observing.polled(
+        Polled("acme", "lead", filtered=True, every=15, deep_every=300, overlap=120, backfill=False), Scanned()
+    )
+    assert value("scan_last_success_timestamp_seconds", entity="lead") is not None
+    observing.announced(Announcement(Told.ACCOUNT_DISCONNECTED, "acme", 1, data={"webhooks": "removed"}))
+    assert value("account_idle") == 1
+    assert value("scan_last_success_timestamp_seconds", entity="lead") is None
+    observing.taken_over("acme")
+    assert value("account_idle") == 0
 
 
 def test_a_pause_is_a_metric_of_its_account(observing: Observing) -> None:

@@ -1,6 +1,7 @@
 """What `/api/status` shows."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import orjson
 
 from bridge.app.observing import Observing
 from bridge.app.status import Process, status
+from bridge.contract.accounts import Standing
 from bridge.contract.events import Change, Kind
 from bridge.contract.sharding import shard_of
 from bridge.policy.budget import Budget
@@ -18,7 +20,7 @@ from bridge.shard.polling import Polled, Scanned
 from bridge.shard.snapshotting import Taken
 
 PARTITIONS = 4
-PROCESS = Process("copper-bridge", "bridge-0", "0.1.0", 1_790_000_000.0, "localhost:9092", "copper")
+PROCESS = Process("copper-bridge", "bridge-0", "0.1.0", 1_790_000_000.0, "localhost:9092", "copper", "bridge-0")
 LEAD, TASK = (
     Polled("acme", entity, filtered=True, every=15, deep_every=300, overlap=120, backfill=False)
     for entity in ("lead", "task")
@@ -41,8 +43,10 @@ def shown(
     observing: Observing,
     *,
     owned: frozenset[int] = frozenset(range(PARTITIONS)),
+    owners: Mapping[int, str] | None = None,
     ready: bool = True,
     after: float = 0.0,
+    standing: Standing = Standing.CONNECTED,
 ) -> Any:
     account = Account()
     whole = status(
@@ -51,8 +55,10 @@ def shown(
         ready=ready,
         owned=owned,
         opened={2, 1},
+        owners=owners or {},
         partitions=PARTITIONS,
         accounts={"zeta": account, "acme": account},
+        standing=lambda _account: standing,
         entities={"lead": 15.0, "task": 15.0, "project": None},
         limit=60,
         observing=observing,
@@ -63,13 +69,16 @@ def shown(
 def test_every_account_shows_its_scans_its_calls_and_that_nothing_is_held(observing: Observing) -> None:
     observing.polled(LEAD, Scanned())
     whole = shown(observing)
-    assert (whole["ready"], whole["shards"]) == (True, {"owned": [0, 1, 2, 3], "open": [1, 2]})
+    ours = {str(shard): "bridge-0" for shard in range(PARTITIONS)}
+    assert whole["ready"]
+    assert whole["shards"] == {"count": 4, "owned": [0, 1, 2, 3], "open": [1, 2], "owners": ours}
     assert list(whole["accounts"]) == ["acme", "zeta"]
     acme = whole["accounts"]["acme"]
     silent = {"scanned_at": None, "trouble": None, "events": 0, "event_at": None, "snapshot": None}
     scanned = {"scanned_at": observing.scanned_at["acme", "lead"]}
     assert acme == {
         "shard": shard_of("acme", PARTITIONS),
+        "owner": "bridge-0",
         "here": True,
         "state": "pending",
         "entities": {
@@ -85,6 +94,16 @@ def test_every_account_shows_its_scans_its_calls_and_that_nothing_is_held(observ
             "waiting": {"commands": 0, "bulk": 0, "polls": 2, "checks": 0, "snapshots": 0, "sweeps": 0},
         },
     }
+
+
+def test_an_entity_is_due_by_the_interval_in_force_but_not_sooner_than_usual(observing: Observing) -> None:
+    observing.owning(range(PARTITIONS))
+    observing.polled(LEAD, Scanned(every=4.0))
+    observing.polled(TASK, Scanned(every=60.0))
+    for after, words in ((29.0, ("on-time", "on-time")), (31.0, ("delayed", "on-time")), (121.0, ("error", "delayed"))):
+        lead, task = (shown(observing, after=after)["accounts"]["acme"]["entities"][each] for each in ("lead", "task"))
+        assert (lead["every"], task["every"]) == (4.0, 60.0)
+        assert (lead["state"], task["state"]) == words
 
 
 def test_trouble_is_shown_until_a_scan_ends_well_beside_when_one_last_did(observing: Observing) -> None:
@@ -121,6 +140,18 @@ def test_a_paused_account_is_shown_with_the_reason_until_it_goes_on(observing: O
     assert shown(observing)["accounts"]["acme"]["paused"] is None
 
 
+def test_an_account_that_nobody_waits_for_stands_as_its_operator_wants_it(observing: Observing) -> None:
+    observing.owning(range(PARTITIONS))
+    observing.polled(LEAD, Scanned(Trouble(Why.UNAUTHORIZED, "canary")))
+    for standing, word in (
+        (Standing.CONNECTED, "action-required"),
+        (Standing.PAUSED, "paused"),
+        (Standing.LEAVING, "leaving"),
+    ):
+        acme = shown(observing, standing=standing, after=1000.0)["accounts"]["acme"]
+        assert (acme["state"], acme["entities"]["lead"]["state"]) == (word, word)
+
+
 def test_held_deletes_are_shown_with_the_reason_until_they_are_resumed(observing: Observing) -> None:
     observing.holding("acme", Held(Reason.TOO_MANY, 60, 100, 1_790_000_000.0))
     accounts = shown(observing)["accounts"]
@@ -135,15 +166,25 @@ def test_held_deletes_are_shown_with_the_reason_until_they_are_resumed(observing
     assert shown(observing)["accounts"]["acme"]["deletes_held"] is None
 
 
-def test_of_an_account_that_another_process_serves_only_its_shard_is_told(observing: Observing) -> None:
+def test_of_an_account_that_another_process_serves_only_its_shard_and_whose_is_told(observing: Observing) -> None:
     shard = shard_of("acme", PARTITIONS)
-    whole = shown(observing, owned=frozenset(range(PARTITIONS)) - {shard})
-    assert whole["accounts"]["acme"] == {"shard": shard, "here": False}
+    others = frozenset(range(PARTITIONS)) - {shard}
+    whole = shown(observing, owned=others, owners={shard: "bridge-1"})
+    assert whole["accounts"]["acme"] == {"shard": shard, "owner": "bridge-1", "here": False}
+    assert whole["shards"]["owners"][str(shard)] == "bridge-1"
+    unknown = shown(observing, owned=others)
+    assert unknown["accounts"]["acme"]["owner"] is None
+    assert str(shard) not in unknown["shards"]["owners"]
+
+
+def test_what_is_ours_is_known_before_the_group_is_asked(observing: Observing) -> None:
+    whole = shown(observing, owners=dict.fromkeys(range(PARTITIONS), "bridge-1"), owned=frozenset({2}))
+    assert [*whole["shards"]["owners"].values()] == ["bridge-1", "bridge-1", "bridge-0", "bridge-1"]
 
 
 def test_it_tells_whose_it_is(observing: Observing) -> None:
     whole = shown(observing)
-    told = {name: whole[name] for name in ("instance", "host", "version", "started_at", "kafka", "prefix")}
+    told = {name: whole[name] for name in ("instance", "host", "version", "started_at", "kafka", "prefix", "replica")}
     assert Process(**told) == PROCESS
 
 

@@ -51,6 +51,12 @@ def test_a_snapshot_of_one_entity_is_over_with_it() -> None:
         (Asked.SWEEP, [Told.CONTROL_ACCEPTED, Told.DELETES_HELD], [None, Exit.COMMAND]),
         (Asked.APPROVE_DELETES, [Told.CONTROL_ACCEPTED, Told.DELETES_RESUMED], [None, Exit.OK]),
         (Asked.REJECT_DELETES, [Told.DELETES_RESUMED], [Exit.OK]),
+        (Asked.PAUSE, [Told.ACCOUNT_PAUSED], [Exit.OK]),
+        (Asked.RESUME, [Told.ACCOUNT_RESUMED], [Exit.OK]),
+        (Asked.RESUME, [Told.CONTROL_REFUSED], [Exit.COMMAND]),
+        (Asked.DISCONNECT, [Told.ACCOUNT_LEAVING, Told.ACCOUNT_DISCONNECTED], [None, Exit.OK]),
+        (Asked.FORGET, [Told.ACCOUNT_LEAVING, Told.ACCOUNT_DISCONNECTED], [None, Exit.OK]),
+        (Asked.SWEEP, [Told.CONTROL_ACCEPTED, Told.ACCOUNT_DISCONNECTED], [None, Exit.COMMAND]),
     ],
 )
 def test_what_was_asked_is_over_so(asked: Asked, told: Sequence[Told], codes: list[Exit | None]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bridge.cli.journal import command_object, page_of, told_of
 from bridge.client.journal import Step
 from bridge.contract.failures import Code, Failure
-from bridge.contract.journal import Attempted, Finished, Settled
+from bridge.contract.journal import Attempted, Finished, Settled, Void
 from bridge.contract.replies import Reply, Status
 
 AT = 1_790_000_000.0
@@ -18,7 +18,7 @@ UNKNOWN = Finished("f", AT + 9, Reply(Status.UNKNOWN, failure=Failure(Code.UNAVA
 SEEN = Finished("f", AT + 9, UNKNOWN.reply, Settled(7, "company:7:1:ab:created", AT + 60))
 
 
-def steps(*entries: Attempted | Finished | None) -> list[Step]:
+def steps(*entries: Attempted | Void | Finished | None) -> list[Step]:
     return [
         Step(AT + number, None if entry is None else "company.create", entry) for number, entry in enumerate(entries)
     ]
@@ -30,6 +30,7 @@ def steps(*entries: Attempted | Finished | None) -> list[Step]:
         ([ATTEMPT], [("attempted", True)]),
         ([ATTEMPT, DONE], [("attempted", False), ("answered", None)]),
         ([ATTEMPT, None, DONE], [("attempted", False), ("void", None), ("answered", None)]),
+        ([ATTEMPT, Void("f"), DONE], [("attempted", False), ("void", None), ("answered", None)]),
         ([ATTEMPT, ATTEMPT, DONE], [("attempted", True), ("attempted", False), ("answered", None)]),
         ([ATTEMPT, UNKNOWN], [("attempted", True), ("answered", None)]),
         ([ATTEMPT, UNKNOWN, SEEN], [("attempted", True), ("answered", None), ("settled", None)]),
@@ -37,13 +38,13 @@ def steps(*entries: Attempted | Finished | None) -> list[Step]:
     ],
 )  # fmt: skip
 def test_each_step_is_told_once_and_an_attempt_says_whether_it_was_in_doubt(
-    entries: Sequence[Attempted | Finished | None], expected: list[tuple[str, bool | None]]
+    entries: Sequence[Attempted | Void | Finished | None], expected: list[tuple[str, bool | None]]
 ) -> None:
     assert [(what, more.get("in_doubt")) for what, _, more in told_of(steps(*entries))] == expected
 
 
 def test_a_page_has_a_line_for_each_step_and_nothing_of_the_record() -> None:
-    assert page_of("acme", "c-1", steps(ATTEMPT, None, ATTEMPT, UNKNOWN, SEEN)).splitlines() == [
+    assert page_of("acme", "c-1", steps(ATTEMPT, Void("f"), ATTEMPT, UNKNOWN, SEEN)).splitlines() == [
         "acme  company.create  c-1",
         "  2026-09-21T14:13:20Z  attempted",
         "  2026-09-21T14:13:21Z  void       it had no effect and was taken back",

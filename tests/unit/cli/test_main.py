@@ -33,6 +33,7 @@ COMMANDS = (
     "journal",
     "cursor",
     "webhooks",
+    "accounts",
 )
 WITHIN = (
     ("config", "init"),
@@ -53,6 +54,11 @@ WITHIN = (
     ("cursor", "set"),
     ("webhooks", "ls"),
     ("webhooks", "sync"),
+    ("accounts", "ls"),
+    ("accounts", "connect"),
+    ("accounts", "pause"),
+    ("accounts", "resume"),
+    ("accounts", "disconnect"),
 )
 
 
@@ -142,6 +148,10 @@ def test_the_settings_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
         ("cursor", "set", "acme", "compny", "2h"),
         ("cursor", "set", "acme", "company", "2 hours"),
         ("journal", "show"),
+        ("accounts", "pause"),
+        ("accounts", "connect", "Globex"),
+        ("accounts", "connect", "globex", "--valid", "2"),
+        ("accounts", "disconnect", "globex", "--forget"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: Sequence[str]) -> None:
@@ -176,6 +186,9 @@ def test_a_call_that_cannot_be_signed_is_wrong_usage(arguments: Sequence[str], s
         ("journal", "show", "c-1"),
         ("cursor", "show"),
         ("cursor", "set", "acme", "lead", "2h"),
+        ("accounts", "pause", "acme"),
+        ("accounts", "resume", "acme"),
+        ("accounts", "disconnect", "acme"),
     ],
 )
 def test_a_kafka_that_is_not_there_is_one_line_and_exit_code_5(arguments: Sequence[str]) -> None:

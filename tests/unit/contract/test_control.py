@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.contract.accounts import Sealed
 from bridge.contract.control import Asked, Control, ControlRefused, control_record, decode_control
 from bridge.contract.records import Incoming, Position
 from bridge.contract.sharding import shard_of
@@ -23,11 +24,35 @@ def decoded(**members: object) -> Control | ControlRefused:
 
 def test_a_message_is_read_as_it_was_written() -> None:
     for asked in Asked:
-        about = ("lead", 1_790_000_000) if asked is Asked.SET_CURSOR else ()
-        control = Control("c-1", asked, "acme", *about)
+        entity, to = ("lead", 1_790_000_000) if asked is Asked.SET_CURSOR else (None, None)
+        sealed = Sealed("token", "secret") if asked is Asked.CONNECT else None
+        control = Control("c-1", asked, "acme", entity, to, sealed)
         written = control_record(control, TopicNames(), 4)
         assert written.partition == shard_of("acme", 4)
         assert decode_control(record(written.value), ACCOUNTS) == control
+
+
+@pytest.mark.parametrize("account", ["initech", "a" * 64])
+def test_only_who_connects_may_be_no_account_yet(account: str) -> None:
+    sealed = {"token": "token", "secret": "secret"}
+    control = decoded(id="c-1", type="connect", account=account, sealed=sealed)
+    assert control == Control("c-1", Asked.CONNECT, account, sealed=Sealed("token", "secret"))
+    assert isinstance(decoded(type="pause", account=account), ControlRefused)
+
+
+@pytest.mark.parametrize("account", ["Big Co", "a" * 65, "acme/1", ""])
+def test_an_account_may_not_have_any_name(account: str) -> None:
+    sealed = {"token": "token", "secret": "secret"}
+    assert isinstance(decoded(type="connect", account=account, sealed=sealed), ControlRefused)
+
+
+@pytest.mark.parametrize(
+    "sealed", [None, {}, {"token": "t"}, {"token": "t", "secret": 1}, {"token": "", "secret": "s"}]
+)
+def test_nobody_connects_an_account_without_a_sealed_token(sealed: object) -> None:
+    assert decoded(id="c-1", type="connect", account="acme", sealed=sealed) == ControlRefused(
+        "c-1", "acme", "connect is what the bridge asks of itself: send the customer a link instead"
+    )
 
 
 def test_a_message_without_an_id_is_known_by_its_place() -> None:

@@ -13,7 +13,7 @@ def spec(topic: str) -> TopicSpec:
 
 def test_every_topic_is_named_once_and_in_legal_characters() -> None:
     topics = [each.name for each in topic_specs(NAMES)]
-    assert len(topics) == len(set(topics)) == 6 * 9 + 3 + 7
+    assert len(topics) == len(set(topics)) == 6 * 9 + 3 + 8
     assert all(re.fullmatch(r"[a-z0-9.-]{1,249}", topic) for topic in topics)
 
 

@@ -14,7 +14,7 @@ from bridge.settings import KafkaSettings
 @pytest.fixture
 def membership() -> Membership:
     connection = Connection(KafkaSettings(bootstrap_servers="nobody:9092"), "test")
-    return Membership(connection, group="bridge", topic="cursors", session_seconds=6, member_id=None)
+    return Membership(connection, group="bridge", topic="cursors", session_seconds=6, name="test", member_id=None)
 
 
 def at_once(listener: Coroutine[Any, Any, None]) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.policy.scans import WIDEST, Scan, ScanEnd, Step, _window, ascending, descending, next_lower
+from bridge.policy.scans import LARGEST, NEWEST, WIDEST, Scan, ScanEnd, Step, _window, ascending, descending, next_lower
 from bridge.policy.sightings import Ask, Page, Record, Stamp
 
 if TYPE_CHECKING:
@@ -59,6 +59,23 @@ def test_a_poll_that_fits_into_one_page_takes_one_call() -> None:
     for scan in (ascending(Stamp.MODIFIED, 100), descending(100)):
         seen, end, calls = drive(scan, table(rows(101, 102, 103)))
         assert (seen, calls, end) == ({1, 2, 3}, 1, ScanEnd(asked_at=1000))
+
+
+def test_a_quiet_scan_without_a_filter_asks_for_the_newest_rows_alone() -> None:
+    old = rows(*range(1, 151))
+    step = next(descending(100_000))
+    assert step.ask.size == NEWEST
+    seen, end, calls = drive(descending(149), table(old))
+    assert (len(seen), end.incomplete, calls) == (NEWEST, False, 1)
+
+
+def test_a_busy_scan_without_a_filter_goes_on_with_whole_pages() -> None:
+    steps, end = converse(
+        descending(10),
+        [table(rows(*range(1, 151)))(Ask(Stamp.MODIFIED, descending=True, size=size)) for size in (NEWEST, LARGEST)],
+    )
+    assert [(step.ask.page, step.ask.size) for step in steps] == [(1, NEWEST), (1, LARGEST)]
+    assert not end.incomplete
 
 
 def test_the_end_names_the_moment_the_first_page_was_asked() -> None:

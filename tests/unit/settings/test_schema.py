@@ -64,7 +64,6 @@ def test_what_the_bridge_takes_is_not_underlined(text: str) -> None:
         ("copper: {requests_per_minute: 181}", "copper/requests_per_minute"),
         ("copper: {base_url: 'ftp://x'}", "copper/base_url"),
         ("accounts: {Big_Co: {}}", "accounts"),
-        ("accounts: {}", "accounts"),
         ("accounts: {acme: {user: x}}", "accounts/acme"),
         ("accounts: {acme: {key_fields: {compny: 5}}}", "accounts/acme/key_fields"),
         ("accounts: {acme: {key_fields: {company: nickname}}}", "accounts/acme/key_fields/company"),

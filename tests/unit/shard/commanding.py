@@ -23,6 +23,6 @@ async def answers(stage: Stage, *commands: dict[str, Any], count: int | None = N
     return stage.replied()
 
 
-def journaled(stage: Stage, command_id: str) -> list[str | None]:
+def journaled(stage: Stage, command_id: str) -> list[str]:
     """What the journal was told of a command, in order."""
     return [state for name, state in stage.journal() if name == command_id]

@@ -10,6 +10,7 @@ from bridge.contract.commands import Command
 from bridge.policy.matching import Named
 from bridge.policy.sightings import Ask, Lane, Page, Record, Stamp, Trouble, Why
 from bridge.policy.turns import COMMAND_LANES
+from bridge.shard.room import Place
 from tests.unit.shard.endings import Endings, Pulse
 
 CALL_SECONDS = 0.5
@@ -96,7 +97,9 @@ class CopperInMemory:
         """The calls of one kind."""
         return [call for call in self.calls if call.method == method]
 
-    async def search(self, entity: str, ask: Ask, lane: Lane) -> Page | Trouble:
+    async def search(self, entity: str, ask: Ask, lane: Lane, place: Place | None = None) -> Page | Trouble:
+        if place is not None:
+            await place.take()
         answer: Page | Trouble = await self._call("search", (entity, ask), lane, lambda: self._page(entity, ask))
         return answer
 

@@ -11,6 +11,7 @@ import orjson
 from bridge.copper.budgeting import Allowance
 from bridge.copper.calls import Call
 from bridge.copper.client import CopperAccount
+from bridge.copper.connecting import Turn, at_once
 from bridge.copper.transport import Received, Transport
 from bridge.copper.wire import ApiKey, Credentials
 from bridge.policy.budget import Budget
@@ -44,8 +45,9 @@ class Guarded:
         """Account to the key that its file holds now."""
         self._clock = clock
         self._pulse = pulse
+        self._total = 0
 
-    def account(self, name: str = "acme", *, per_minute: int = 170) -> CopperAccount:
+    def account(self, name: str = "acme", *, per_minute: int = 170, turn: Turn = at_once) -> CopperAccount:
         """The bridge's view of an account, with the key that is mounted for it at the moment of each call."""
         self.mounted.setdefault(name, KEY)
         budget = Allowance(Budget(per_minute, asyncio.get_running_loop().time()))
@@ -56,6 +58,7 @@ class Guarded:
             cast("Transport", self),
             observe=lambda _observed: None,
             clock=self._clock,
+            turn=turn,
         )
 
     def asked(self, since: float = 0.0) -> list[str]:
@@ -75,9 +78,12 @@ class Guarded:
         key = credentials.headers()["X-PW-AccessToken"]
         self.requests.append(Request(asyncio.get_running_loop().time(), what, key))
         status, value = self._answer(call, what, key)
+        total = self._total
         self._pulse.beat()
         await asyncio.sleep(ROUND_TRIP)
         headers = {"date": formatdate(self._clock(), usegmt=True), "content-type": "application/json"}
+        if isinstance(value, list):
+            headers["x-pw-total"] = str(total)
         return Received(status, headers, orjson.dumps(value), ROUND_TRIP)
 
     def _answer(self, call: Call, what: str, key: str) -> tuple[int, Any]:
@@ -88,14 +94,24 @@ class Guarded:
         if path == "account":
             return 200, {"id": 1, "name": "Acme"}
         if rest == ["search"]:
-            return 200, [row for (kind, _), row in self.records.items() if kind == path and _wanted(row, call.body)]
+            rows = _found([row for (kind, _), row in self.records.items() if kind == path], call.body or {})
+            self._total = len(rows)
+            return 200, _page(rows, call.body or {})
         if call.method == "POST":
             return 200, self.keep(path, 1000 + len(self.records), **(call.body or {}))
         found = self.records.get((path, int(rest[0])))
         return (200, found) if found else (404, {"success": False, "status": 404, "message": "Resource not found"})
 
 
-def _wanted(row: Mapping[str, Any], body: Mapping[str, Any] | None) -> bool:
-    asked = body or {}
-    first = asked.get("page_number", 1) == 1
-    return bool(first and row["date_modified"] >= asked.get("minimum_modified_date", 0))
+def _found(rows: list[dict[str, Any]], asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    stamp, descending = asked.get("sort_by", "date_modified"), asked.get("sort_direction") == "desc"
+    for field, bound in (("date_created", "created_date"), ("date_modified", "modified_date")):
+        low, high = asked.get(f"minimum_{bound}", 0), asked.get(f"maximum_{bound}", 1 << 62)
+        rows = [row for row in rows if low <= row[field] <= high]
+    rows.sort(key=lambda row: (row[stamp], row["id"]), reverse=descending)
+    return rows
+
+
+def _page(rows: list[dict[str, Any]], asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    size, page = asked.get("page_size", 200), asked.get("page_number", 1)
+    return rows[(page - 1) * size : page * size]

@@ -33,13 +33,15 @@ from bridge.shard.attempting import Attempting
 from bridge.shard.concluding import Concluding
 from bridge.shard.controlling import Controlled, Controlling
 from bridge.shard.executing import Executing, Served
+from bridge.shard.governing import Governing
 from bridge.shard.memory import Memory
 from bridge.shard.naming import Naming
 from bridge.shard.noticing import Noticing
 from bridge.shard.parts import Flow, Flows, Inlet, Parts, Retention
 from bridge.shard.polling import Polled, Polling, Scanned
-from bridge.shard.ports import Ledger
+from bridge.shard.ports import Copper, Ledger
 from bridge.shard.publishing import Publishing
+from bridge.shard.room import Room
 from bridge.shard.scanning import Scanning
 from bridge.shard.settling import Settling
 from bridge.shard.snapshotting import Snapshotting, Taken
@@ -164,9 +166,10 @@ class Stage:
         fenced_at: float | None = None,
         at_once: int = 16,
         accounts: Sequence[str] = (ACCOUNT,),
+        coppers: Mapping[str, Copper] | None = None,
     ) -> Executing:
         ledger, publishing = ledger or self.ledger, self.publishing()
-        coppers = dict.fromkeys(accounts, self.copper)
+        coppers = coppers or dict.fromkeys(accounts, self.copper)
         attempting = Attempting(
             coppers=coppers,
             ledger=ledger,
@@ -177,7 +180,7 @@ class Stage:
             fenced_at=asyncio.get_running_loop().time() if fenced_at is None else fenced_at,
             jitter=lambda: 0.0,
             naming=Naming(coppers, self.clock, lambda: 0.0),
-            turns={ACCOUNT: Turns(at_once)},
+            turns={name: Turns(at_once) for name in (ACCOUNT, *coppers)},
             tracing=self.tracing,
         )
 
@@ -198,6 +201,8 @@ class Stage:
         deep_every: float = 300.0,
         backfill: bool = False,
         reach: int = REACHABLE,
+        pace: Callable[[bool], float] | None = None,
+        chance: Callable[[], float] = lambda: 0.0,
     ) -> "Both":
         """Snapshots and polls of one entity, as they work together."""
         filtered = entity not in {"company", "person"}
@@ -216,7 +221,7 @@ class Stage:
             self.pulse.beat()
 
         publishing = self.publishing()
-        scanning = Scanning(ACCOUNT, entity, OVERLAP, self.copper, ledger or self.ledger, publishing)
+        scanning = Scanning(ACCOUNT, entity, OVERLAP, self.copper, ledger or self.ledger, publishing, Room(1))
         return Both(
             Snapshotting(
                 polled,
@@ -226,7 +231,16 @@ class Stage:
                 lambda each, trouble: observe(each, Scanned(trouble)),
                 taken,
             ),
-            Polling(polled, scanning, self.snapshot_asked, followed, self.tally, observe),
+            Polling(
+                polled,
+                scanning,
+                self.snapshot_asked,
+                followed,
+                self.tally,
+                observe,
+                pace or (lambda _found: every),
+                chance,
+            ),
         )
 
     def noticing(self, ledger: Ledger | None = None) -> Noticing:
@@ -257,8 +271,12 @@ class Stage:
 
     def controlling(self, *entities: str) -> Controlling:
         wake = {(ACCOUNT, each): self.snapshot_asked for each in entities or FOLLOWED}
-        controlled = Controlled([ACCOUNT, OTHER], entities or FOLLOWED, PARTITIONS, {ACCOUNT: self.sweep_asked}, wake)
-        return Controlling(controlled, self.ledger, self.publishing(), self.told.append)
+        publishing = self.publishing()
+        governing = Governing([OTHER], PARTITIONS, publishing)
+        controlled = Controlled(
+            [ACCOUNT, OTHER], entities or FOLLOWED, PARTITIONS, {ACCOUNT: self.sweep_asked}, wake, governing
+        )
+        return Controlling(controlled, self.ledger, publishing, self.told.append)
 
     @asynccontextmanager
     async def at_work(self, *inlets: Inlet, plain: Sequence[Flow] = ()) -> AsyncGenerator[asyncio.Event]:
@@ -364,12 +382,10 @@ class Stage:
     def cursor(self, key: str) -> Any:
         return self.memory.known.cursor(key)
 
-    def journal(self) -> list[tuple[str, str | None]]:
-        """Command id and state of each entry, None for one that was taken back."""
-        return [
-            ((record.key or b"").decode().partition("/")[2], orjson.loads(record.value or b"null") and _state(record))
-            for record in self.log.of(NAMES.journal)
-        ]
+    def journal(self) -> list[tuple[str, str]]:
+        """Command id and state of each entry."""
+        entries = self.log.of(NAMES.journal)
+        return [((record.key or b"").decode().partition("/")[2], _state(record)) for record in entries]
 
     def called(self, method: str) -> list[Any]:
         """What the calls of one kind were about."""

@@ -263,6 +263,56 @@ async def test_the_same_id_for_something_else_is_refused(
     assert journaled(stage, "c-1") == ["attempt", "done"]
 
 
+ELSEWHERE = {"record_id": 8, "command_id": "c-1"}
+"""What a second command of one id is about."""
+
+
+@pytest.mark.parametrize(
+    ("other", "status"),
+    [
+        ({"action": "delete", **ELSEWHERE, "deadline": EPOCH + 3.0}, "expired"),
+        ({"action": "update", **ELSEWHERE, "data": {"name": "B"}, "expect": {"name": "Other"}}, "failed"),
+        ({"action": "get", **ELSEWHERE}, "succeeded"),
+    ],
+)
+async def test_a_command_that_took_its_id_is_remembered_whatever_becomes_of_another_with_that_id(
+    stage: Stage, other: dict[str, Any], status: str
+) -> None:
+    """Both find no entry, one is attempted and in doubt, the other ends without an attempt; then the session ends."""
+    for record_id in (7, 8):
+        stage.copper.keep("company", record_id, name="Tideglass")
+    stage.copper.admitting.extend([0.0, 100.0 if "deadline" in other else 0.0])
+    first = [instead({"id": 8})] if other["action"] == "get" else []
+    stage.copper.script["execute"].extend([*first, after(IN_DOUBT)])
+    async with stage.at_work(stage.executing()):
+        stage.send("update", record_id=7, data={"name": "A"}, command_id="c-1")
+        stage.send(**other)
+        await stage.until(stage.replied)
+    assert (stage.replied()[0].status, stage.replied()[0].offset) == (status, 1)
+    async with stage.at_work(stage.executing()):
+        stage.send("update", record_id=7, data={"name": "A"}, command_id="c-1")
+        await stage.until(lambda: len(stage.replied()) == 3)
+    assert [(each.status, each.code, each.value["duplicate"]) for each in stage.replied()[1:]] == [
+        ("succeeded", None, False), ("succeeded", None, True)
+    ]  # fmt: skip
+    assert stage.copper.effects == [("update", "company", 7)]
+    assert journaled(stage, "c-1") == ["attempt", "done"]
+
+
+async def test_an_attempt_that_is_taken_back_keeps_the_id_for_the_next(stage: Stage) -> None:
+    for record_id in (7, 8):
+        stage.copper.keep("company", record_id, name="Tideglass")
+    stage.copper.script["execute"].append(instead(RATE_LIMITED))
+    async with stage.at_work(stage.executing()):
+        stage.send("update", record_id=7, data={"name": "A"}, command_id="c-1")
+        await stage.until(lambda: journaled(stage, "c-1") == ["attempt", "void"])
+        stage.send("update", record_id=8, data={"name": "B"}, command_id="c-1")
+        await stage.until(lambda: len(stage.replied()) == 2)
+    told = {reply.offset: (reply.status, reply.code) for reply in stage.replied()}
+    assert told == {0: ("succeeded", None), 1: ("failed", "id-reused")}
+    assert stage.copper.effects == [("update", "company", 7)]
+
+
 async def test_a_failure_is_remembered_as_well(stage: Stage) -> None:
     stage.copper.script["execute"].append(instead(Trouble(Why.INVALID, "name is odd", 422)))
     asked = {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"}
@@ -308,7 +358,7 @@ async def test_an_attempt_that_did_nothing_is_taken_back_before_it_is_made_again
     stage.copper.script["execute"].extend([instead(Trouble(why, "no"))] * 2)
     (reply,) = await answers(stage, {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"})
     assert (reply.status, reply.value["attempts"]) == ("succeeded", 3)
-    assert journaled(stage, "c-1") == ["attempt", None, "attempt", None, "attempt", "done"]
+    assert journaled(stage, "c-1") == ["attempt", "void", "attempt", "void", "attempt", "done"]
     first, second, third = (call.at for call in stage.copper.made("execute"))
     assert second - first == pytest.approx(CALL_SECONDS + 0.5 + 2 * COMMIT_SECONDS)
     assert third - second == pytest.approx(CALL_SECONDS + 1.0 + 2 * COMMIT_SECONDS)
@@ -341,7 +391,7 @@ async def test_a_call_held_up_after_its_journal_entry_is_not_made_then_but_later
     stage.copper.script["execute"].append(instead(Trouble(Why.EXPIRED, "held up")))
     (reply,) = await answers(stage, {"action": "create", "data": {"name": "Tideglass"}, "command_id": "c-1"})
     assert (reply.status, len(stage.copper.effects)) == ("succeeded", 1)
-    assert journaled(stage, "c-1") == ["attempt", None, "attempt", "done"]
+    assert journaled(stage, "c-1") == ["attempt", "void", "attempt", "done"]
 
 
 # ------------------------------------------------------------------------------------------------ what cannot be done

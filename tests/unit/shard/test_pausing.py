@@ -135,7 +135,7 @@ async def test_what_was_refused_in_flight_is_taken_back_so_that_no_restart_doubt
         stage.send("create", data={"name": "Tideglass"}, command_id="c-1")
         await play.until_paused()
         await asyncio.sleep(60)
-        assert stage.journal() == [("c-1", "attempt"), ("c-1", None)]
+        assert stage.journal() == [("c-1", "attempt"), ("c-1", "void")]
 
 
 async def test_one_record_that_is_forbidden_is_that_commands_answer_and_pauses_nothing(play: Play) -> None:
@@ -299,7 +299,7 @@ async def test_a_call_that_is_refused_while_the_shard_stops_is_left_to_the_next_
         began = _now()
         stop.set()
     assert _now() - began < 5.0
-    assert (stage.replied(), stage.journal()[-1]) == ([], ("c-1", None))
+    assert (stage.replied(), stage.journal()[-1]) == ([], ("c-1", "void"))
 
 
 # -------------------------------------------------------------------------------------------- the account by itself

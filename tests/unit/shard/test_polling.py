@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from bridge.contract.control import Asked
+from bridge.policy.pacing import JITTER
 from bridge.policy.sightings import Ask, Lane, Page, Stamp, Trouble, Why
 from bridge.shard.cursors import read_scan
 from bridge.shard.polling import DEEP_SECONDS, LONGEST_PAUSE_SECONDS
@@ -297,6 +298,47 @@ async def test_a_snapshot_not_shown_to_be_whole_is_read_a_second_time_and_then_i
     lowers = [each["lower"] for each in written if each["resume_at"] is not None]
     assert set(lowers) == {lowers[0]}, "polls begin where the first reading began"
     assert stage.log.of(NAMES.state("task"))[0].position.partition == SHARD
+
+
+async def test_a_scan_says_whether_it_found_something_new_and_the_next_one_comes_when_the_pace_says(
+    stage: Stage,
+) -> None:
+    told: list[bool] = []
+
+    def pace(found: bool) -> float:
+        told.append(found)
+        return 5.0 if found else 40.0
+
+    async with stage.at_work(plain=[stage.polling("task", every=20.0, pace=pace)]):
+        await stage.until(lambda: len(stage.scans) >= 1)
+        stage.copper.keep("task", 1, name="new")
+        await stage.until(lambda: len(stage.scans) >= 4)
+    assert told == [False, True, False, False]
+    assert [scanned.every for scanned in stage.scanned] == [40.0, 5.0, 40.0, 40.0]
+    at = [call.at for call in stage.copper.made("search") if call.lane is Lane.POLLS]
+    assert [later - earlier for earlier, later in pairwise(at)] == pytest.approx([40.0, 5.0, 40.0])
+
+
+async def test_a_scan_that_failed_says_nothing_about_the_pace(stage: Stage) -> None:
+    told: list[bool] = []
+
+    def pace(found: bool) -> float:
+        told.append(found)
+        return 50.0
+
+    stage.copper.script["search"].extend([lambda honest: honest(), lambda honest: honest(), instead(RATE_LIMITED)])
+    await _polled(stage, 3, pace=pace)
+    assert [scanned.every for scanned in stage.scanned] == [50.0, 50.0, 50.0]
+    assert told == [False, False]
+
+
+async def test_an_interval_is_shortened_by_chance_so_that_nobody_keeps_step(stage: Stage) -> None:
+    deep, *intervals = 0.0, 0.0, 0.5, 0.25, 0.0
+    chances = iter([deep, *intervals])
+    await _polled(stage, 4, every=100.0, chance=lambda: next(chances))
+    at = [call.at for call in stage.copper.made("search") if call.lane is Lane.POLLS]
+    waited = [later - earlier for earlier, later in pairwise(at)]
+    assert waited == pytest.approx([100.0, 100.0 - 50.0 * JITTER, 100.0 - 25.0 * JITTER])
 
 
 @pytest.mark.parametrize("every", [5.0, 60.0])

@@ -68,7 +68,9 @@ async def test_an_attempt_is_read_as_it_was_written(stage: Stage) -> None:
     command = _command()
     assert read_journal(stage.memory.known, command) is None
     _learn(stage, attempt_record(NAMES, SHARD, command, 1790000000.25, 1790000001.5))
-    assert read_journal(stage.memory.known, command) == Attempted(command.fingerprint, 1790000000.25, 1790000001.5)
+    assert read_journal(stage.memory.known, command) == Attempted(
+        command.fingerprint, 1790000000.25, 1790000001.5, str(command.position)
+    )
     assert entry_key(command) == "acme/c-1"
 
 

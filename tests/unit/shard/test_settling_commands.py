@@ -7,6 +7,7 @@ import pytest
 
 from bridge.contract.commands import Command, decode
 from bridge.contract.records import Position
+from bridge.contract.signing import SigningKeys
 from bridge.policy.settling import Look
 from bridge.policy.sightings import Trouble, Why
 from bridge.shard.journal import attempt_record
@@ -230,3 +231,22 @@ def _attempted(stage: Stage, position: Position) -> None:
     stage.memory.begin()
     stage.memory.learn(attempt_record(NAMES, SHARD, command, stage.clock(), stage.clock()))
     stage.memory.keep({})
+
+
+async def test_what_was_attempted_and_is_refused_after_a_restart_is_unknown_until_it_is_let_through(
+    stage: Stage,
+) -> None:
+    stage.copper.script["execute"].append(after(IN_DOUBT))
+    async with stage.at_work(stage.executing()) as stop:
+        stage.send("create", data={"name": "Tideglass"}, command_id="c-1")
+        await stage.until(lambda: stage.copper.effects)
+        stop.set()
+    async with stage.at_work(stage.executing(keys=SigningKeys({"shop": b"secret"}))):
+        stage.send("create", data={"name": "Tideglass"}, command_id="c-1")
+        await stage.until(lambda: len(stage.replied()) == 2)
+    told = {reply.offset: (reply.status, reply.code) for reply in stage.replied()}
+    assert told == {0: ("unknown", "unavailable"), 1: ("failed", "forbidden")}
+    async with stage.at_work(stage.executing()):
+        stage.send("create", data={"name": "Tideglass"}, command_id="c-1")
+        await stage.until(lambda: len(stage.replied()) == 3)
+    assert (stage.replied()[2].status, len(stage.copper.effects)) == ("succeeded", 1)

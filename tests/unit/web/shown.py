@@ -16,8 +16,18 @@ def account(state: str = "on-time", entities: Mapping[str, Any] | None = None, *
     calls = {"limit": 170, "last_minute": LANES | {"polls": 24}, "waiting": LANES | {"bulk": 3}}
     followed = {"company": entity(state)} if entities is None else entities
     return {
-        "shard": 0, "here": True, "state": state, "entities": followed, "deletes_held": None, "calls": calls, **more
+        "shard": 0, "owner": "bridge-0", "here": True,
+        "state": state, "entities": followed, "deletes_held": None, "calls": calls, **more
     }  # fmt: skip
+
+
+def shards(**more: Any) -> dict[str, Any]:
+    ours = {"0": "bridge-0", "2": "bridge-0"}
+    return {"count": 4, "owned": [0, 2], "open": [0, 2], "owners": ours | {"1": "bridge-1"}, **more}
+
+
+def elsewhere(owner: str | None = "bridge-1", shard: int = 1) -> dict[str, Any]:
+    return {"shard": shard, "owner": owner, "here": False}
 
 
 def status(accounts: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -28,10 +38,11 @@ def status(accounts: Mapping[str, Any] | None = None, **more: Any) -> dict[str, 
         "started_at": NOW - 3600,
         "kafka": "kafka-0:9092",
         "prefix": "copper",
+        "replica": "bridge-0",
         "now": NOW,
         "ready": True,
         "state": "on-time",
-        "shards": {"owned": [0, 2], "open": [0, 2]},
+        "shards": shards(),
         "accounts": {"acme": account()} if accounts is None else accounts,
         **more,
     }

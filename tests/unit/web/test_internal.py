@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter
 from bridge.policy.health import Verdict
 from bridge.web.internal import internal
 from bridge.web.ports import listening
+from tests.unit.web.nobody import NOBODY
 
 GOOD = Verdict(good=True, told=("works on 2 shards",))
 BAD = Verdict(good=False, told=("Kafka has not answered for 12 s", "shard 1 is not open: fencing"))
@@ -26,7 +27,9 @@ async def _get(
     registry = CollectorRegistry()
     Counter("some_events", "Some", ["entity"], registry=registry).labels("company").inc(3)
     shown, past = status or {}, history or {}
-    app = internal(registry, alive=lambda: alive, ready=lambda: ready, status=lambda: shown, history=lambda: past)
+    app = internal(
+        registry, alive=lambda: alive, ready=lambda: ready, status=lambda: shown, history=lambda: past, accounts=NOBODY
+    )
     async with (
         listening(app, "127.0.0.1", 0) as port,
         ClientSession(f"http://127.0.0.1:{port}") as session,

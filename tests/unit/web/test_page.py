@@ -1,5 +1,6 @@
 """The status page as the server makes it: what it says, and that it says it safely."""
 
+import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from typing import Any
@@ -9,10 +10,11 @@ import pytest
 from bridge.policy.freshness import State
 from bridge.web.page.html import Element, html, lasting
 from bridge.web.page.sections import MOST_ACCOUNTS, sections
-from tests.unit.web.shown import NOW, account, command, entity, history, status
+from tests.unit.web.shown import NOW, account, command, elsewhere, entity, history, shards, status
 
 WORDS = {
     State.PAUSED: "Paused",
+    State.LEAVING: "Leaving",
     State.ON_TIME: "On time",
     State.PENDING: "Pending",
     State.DELAYED: "Delayed",
@@ -42,8 +44,8 @@ def test_every_state_is_said_in_words(state: State) -> None:
 
 def test_the_head_names_the_process_and_its_shards() -> None:
     assert "bridge-0 serves shards 0, 2 ·" in said("head", status())
-    assert "serves shard 0, 1 of them not open yet" in said("head", status(shards={"owned": [0], "open": []}))
-    assert "serves no shard, as a standby" in said("head", status(shards={"owned": [], "open": []}))
+    assert "serves shard 0, 1 of them not open yet" in said("head", status(shards=shards(owned=[0], open=[])))
+    assert "serves no shard, as a standby" in said("head", status(shards=shards(owned=[], open=[])))
 
 
 def test_what_needs_somebody_is_told_with_the_line_to_type() -> None:
@@ -110,6 +112,22 @@ def test_a_snapshot_says_how_far_it_has_come(more: Mapping[str, Any], words: str
     assert words in said("events", status({"acme": account(entities={"lead": entity(snapshot=taken)})}))
 
 
+def test_every_replica_is_told_with_its_shards_and_accounts() -> None:
+    others = {"bravo": elsewhere(), "coda": elsewhere("bridge-1", 4), "delta": elsewhere(None, 3)}
+    ours = {str(number): "bridge-0" for number in (0, 2, 5, 6, 7)}
+    how = status({"acme": account()} | others, shards=shards(count=8, owners=ours | {"1": "bridge-1", "4": "bridge-1"}))
+    told = said("replicas", how)
+    assert "bridge-0 (this one) 0, 2, 5-7 1: acme" in told
+    assert "bridge-1 1, 4 2: bravo, coda" in told
+    assert "not known 3 1: delta" in told
+
+
+def test_a_standby_is_told_too_and_nobody_is_unknown_when_all_is_known() -> None:
+    told = said("replicas", status({}, shards=shards(owned=[], owners=dict.fromkeys("0123", "bridge-1"))))
+    assert "bridge-0 (this one) none, as a standby —" in told
+    assert "not known" not in told
+
+
 def test_the_timeline_says_what_happened_and_how_grave_it_was() -> None:
     ended = {"at": NOW, "level": "warning", "event": "session.ended", "fields": {"shard": 2, "how": "fenced"}}
     owned = {"at": NOW, "level": "info", "event": "shards.assigned", "fields": {"shards": [0, 2]}}
@@ -131,12 +149,12 @@ def test_the_hour_says_in_words_what_it_draws() -> None:
 
 def test_the_worst_accounts_come_first_and_a_crowd_is_cut_off_with_a_word() -> None:
     accounts = {f"a{number:04}": account() for number in range(1000)} | {"zoe": account("error")}
-    elsewhere = {f"b{number:04}": {"shard": 1, "here": False} for number in range(1000)}
-    how = status(accounts | elsewhere)
+    how = status(accounts | {f"b{number:04}": elsewhere() for number in range(1000)})
     told = said("events", how)
     assert told.index("zoe") < told.index("a0000")
     assert f"And {1001 - MOST_ACCOUNTS} accounts that do no worse" in told
-    assert "Served by other processes of copper-bridge: b0000," in told
+    assert "b0000" not in told
+    assert re.search(r"bridge-1 1 1,000: b0000, .*, b0019 and 980 others", said("replicas", how))
     assert sum(len(html(section)) for section in sections(how, history())) < 60_000
 
 
@@ -149,7 +167,8 @@ def test_no_text_becomes_markup() -> None:
         happenings=[{"at": NOW, "level": evil, "event": evil, "fields": {evil: evil}}],
         dead_letters={evil: 1},
     )
-    how = status(accounts, instance=evil, host=evil, version=evil, kafka=evil, prefix=evil)
+    owned = shards(owners={"0": evil})
+    how = status(accounts, instance=evil, replica=evil, version=evil, kafka=evil, prefix=evil, shards=owned)
     for section in sections(how, lately):
         read = Read(html(section))
         assert "script" not in read.tags

@@ -18,9 +18,10 @@ from bridge.policy.health import Verdict
 from bridge.web.internal import internal
 from bridge.web.page.serving import EVERY_SECONDS, MOST_STREAMS, QUIET_SECONDS, STALLED_SECONDS
 from bridge.web.ports import listening
+from tests.unit.web.nobody import NOBODY
 from tests.unit.web.shown import command, history, status
 
-SECTIONS = ["head", "attention", "events", "hour", "commands", "budget", "timeline"]
+SECTIONS = ["head", "attention", "events", "hour", "commands", "budget", "replicas", "timeline"]
 STALE_SECONDS = 30.0
 """What the page's script takes for too long a silence."""
 
@@ -49,6 +50,7 @@ async def serving(shown: Shown) -> AsyncGenerator[int]:
         ready=lambda: GOOD,
         status=lambda: shown.status,
         history=lambda: shown.history,
+        accounts=NOBODY,
     )
     async with listening(app, "127.0.0.1", 0) as port:
         yield port
