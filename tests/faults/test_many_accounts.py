@@ -126,10 +126,12 @@ async def _lose_one(servers: str, directory: Path, size: Size) -> None:
     slowest = max(delay for each in found.delays(edits).values() for delay in each)
     kept = all(shares[each.name] <= after[each.name] for each in living)
     print(f"killed {victim.name} with {len(shares[victim.name])} of {size.partitions} shards")
-    print(f"shards that moved between the living: {len(_given_up(living, before))}; each kept its own: {kept}")
+    moved = _given_up(living, before)
+    print(f"shards that moved between the living: {len(moved)}; each kept its own: {kept}")
     print(f"longest silence of any entity of any account: {max(polls.late) + size.every:.1f} s between two polls")
     print(f"{len(edits)} edits: lost {len(lost)}, doubled {len(doubled)}; longest until its event: {slowest:.1f} s")
     print(f"calls of any account in any 60 s: at most {most}; answered 429: {refused}")
+    assert (moved, kept) == ([], True), f"seed {seed}"
     assert (codes, lost, doubled, invented) == ([0, 0], [], [], []), f"seed {seed}"
     assert len(found.rows) == size.accounts * ENTITIES * size.records, f"seed {seed}"
     assert (most <= MOST_CALLS, refused) == (True, 0), f"seed {seed}"
