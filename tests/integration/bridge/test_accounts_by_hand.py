@@ -16,8 +16,8 @@ from bridge.app.world import replica_of
 from bridge.cli.exits import Exit
 from bridge.cli.main import app
 from bridge.telemetry import logs
+from tests.integration.bridge.consenting import consent, oauth
 from tests.integration.bridge.stage import Stage, stage
-from tests.integration.bridge.test_connecting import consent, oauth
 
 FIXED, GLOBEX, INITECH = "acme", "globex", "initech"
 KEY = Fernet.generate_key().decode()

@@ -34,8 +34,8 @@ from bridge.kafka.topics import TopicsUnfit
 from bridge.policy.redriving import Search, Step, decide
 from bridge.sandbox.copper import CopperDouble, DoubleAccount
 from bridge.settings import KafkaSettings, Settings
+from tests.integration.bridge.consenting import consent, oauth
 from tests.integration.bridge.stage import COPPER, SHARDS, Stage, eventually, stage
-from tests.integration.bridge.test_connecting import consent, oauth
 from tests.integration.security.broker import CALLER, CONSUMER, EXACT, OPERATOR, Secured
 from tests.integration.security.granting import allow
 
