@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from itertools import count, islice
 
 import pytest
+import structlog
 
 from bridge.contract.control import Asked, Control, encode_control
 from bridge.contract.sharding import shard_of
@@ -44,6 +45,7 @@ async def house(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory
         for account in (BAD, *GOOD):
             await play.scanned(account, "lead")
         yield play
+    structlog.reset_defaults()
 
 
 async def _nothing(_play: Stage) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import pytest
+import structlog
 
 from tests.integration.security.broker import Secured, secured
 
@@ -11,3 +12,9 @@ from tests.integration.security.broker import Secured, secured
 async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Secured]:
     async with secured(tmp_path_factory.mktemp("broker")) as running:
         yield running
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _all_that_is_logged() -> None:
+    """What a file before has set for itself, such as errors only, would hide what is to be seen here."""
+    structlog.reset_defaults()
