@@ -161,17 +161,21 @@ class Ledger:
             await let_go(self._producer)
 
     async def drained(self) -> None:
-        """Wait until nothing waits to be written."""
+        """Wait until nothing waits to be written, and let nobody wait for company."""
+        self._work.set()
         await self._idle.wait()
 
-    async def commit(self, write: Callable[[Draft], T]) -> T:
+    async def commit(self, write: Callable[[Draft], T], *, within: float = 0.0) -> T:
         """See `bridge.shard.ports.Ledger.commit`."""
         if self._ended is not None:
             raise SessionEnded(self._ended.ending, str(self._ended))
         waiting = _Waiting(write, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._idle.clear()
-        self._work.set()
+        if within:
+            asyncio.get_running_loop().call_later(within, self._work.set)
+        else:
+            self._work.set()
         result: T = await waiting.done
         return result
 

@@ -133,8 +133,10 @@ class Ledger(Protocol):
         """Wait until nothing waits to be written."""
         ...
 
-    async def commit(self, write: Callable[[Any], T]) -> T:
+    async def commit(self, write: Callable[[Any], T], *, within: float = 0.0) -> T:
         """Run `write` with the `Draft` while a transaction is assembled, commit it with whatever else waits.
+
+        Who is in no hurry says `within` how many seconds a transaction is to begin, and shares it with who comes by.
 
         `write` runs alone and against the latest state, so a decision made in it cannot be outdated by another flow; it
         must not wait for anything. Gives back its result, only when the commit is known.

@@ -17,6 +17,9 @@ from bridge.shard.room import Place, Room
 LOOKED_AT = ("id", *(stamp.value for stamp in Stamp))
 """What scans see of a record."""
 
+COMPANY_SECONDS = 0.25
+"""A poll's commit waits so long for others of its shard: what polls find is seconds old, and a transaction is dear."""
+
 
 class ScanFailed(Exception):
     """A page could not be had; the scan is begun again later, from where its cursor stands."""
@@ -121,6 +124,8 @@ class Scanning:
         That may wait for the account's budget, and makes nobody else wait for room.
         """
         judged = replace(judged, asked=self.publishing.clock())
+        if not page.records:
+            place.leave()
         doubtful = await self._commit(page.records, judged, done)
         place.leave()
         for record_id in doubtful:
@@ -159,7 +164,7 @@ class Scanning:
                 judged.after.write(draft)
             return doubtful
 
-        return await self._ledger.commit(write)
+        return await self._ledger.commit(write, within=COMPANY_SECONDS if judged.lane is Lane.POLLS else 0.0)
 
 
 @dataclass(frozen=True, slots=True)

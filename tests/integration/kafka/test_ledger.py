@@ -238,3 +238,16 @@ async def test_a_foreign_partition_is_chosen_as_kafkas_own_partitioner_does(desk
 def test_the_private_pause_between_transactions_is_still_where_we_set_it() -> None:
     """Private to aiokafka 0.14: if this fails after an upgrade, measure back-to-back commits again."""
     assert sender.BACKOFF_OVERRIDE == 0.005
+
+
+async def test_who_is_in_no_hurry_shares_the_transaction_of_who_comes_by_or_begins_one_in_time(desk: Desk) -> None:
+    ledger, _ = await desk.session(desk.memory())
+    patient = asyncio.create_task(ledger.commit(desk.write(1), within=3600))
+    await asyncio.sleep(0)
+    await ledger.commit(desk.write(2))
+    await patient
+    await ledger.commit(desk.write(3), within=0.05)
+    waiting = asyncio.create_task(ledger.commit(desk.write(4), within=3600))
+    await asyncio.sleep(0)
+    await ledger.drained()
+    await waiting

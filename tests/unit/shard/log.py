@@ -117,7 +117,7 @@ class LedgerInMemory:
         self.broken = problem
         self._work.set()
 
-    async def commit(self, write: Callable[[Any], T]) -> T:
+    async def commit(self, write: Callable[[Any], T], *, within: float = 0.0) -> T:  # noqa: ARG002 - alone at once
         if self._ended is not None:
             raise SessionEnded(self._ended.ending, str(self._ended))
         waiting = _Waiting(write, asyncio.get_running_loop().create_future())

@@ -333,10 +333,10 @@ async def test_a_session_at_work_moves_even_if_it_has_nothing_to_do_and_one_that
     stuck = asyncio.Event()
 
     class Sticking(LedgerInMemory):
-        async def commit(self, write: Callable[[Any], T]) -> T:
+        async def commit(self, write: Callable[[Any], T], *, within: float = 0.0) -> T:
             if stuck.is_set():
                 await asyncio.Event().wait()
-            return await super().commit(write)
+            return await super().commit(write, within=within)
 
     parts, loop = stage.parts(_nothing), asyncio.get_running_loop()
     parts = replace(
