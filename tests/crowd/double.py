@@ -25,6 +25,8 @@ MADE = 1_700_000_000
 CREATES = 5
 """One in so many edits is a new record; the others each touch another old one, so that every version is to be told."""
 INDEX_LAG_S = 5.0
+PAGES_S = 5.0
+"""Calls of an entity that follow each other faster are pages of one poll; a busy one is polled no sooner than that."""
 READ = 3
 """Polls after which an edit is published: a kill may cut the first, and the third tells that the second is done."""
 DETAILS = "A record of ordinary size has some words in it. " * 6
@@ -117,7 +119,7 @@ class Crowd:
 
     def polls(self, since: int, every: float) -> Mapping[str, Any]:
         """How punctual they were after so many calls. The pages of a poll follow each other: they are one."""
-        gaps = [*self._gaps(since, every / 2)]
+        gaps = [*self._gaps(since, min(every / 2, PAGES_S))]
         return asdict(Polls(len(gaps), [gap - every for gap in gaps]))
 
     def _gaps(self, since: int, least: float) -> Iterator[float]:
