@@ -9,9 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from bridge.app import webhooks
 from bridge.app.pacing import following, intervals_of, told
-from bridge.app.webhooks import subscribing as subscribing_of
-from bridge.app.webhooks import unsubscribing
 from bridge.app.world import World, enabled
 from bridge.contract.accounts import Standing
 from bridge.copper.entities import ENTITIES
@@ -79,7 +78,7 @@ class AccountFlows:
         for entity in followed:
             polling, snapshotting = self._followed(account, entity, following(pace, copper, entity))
             flows += [polling, later(snapshotting)]
-        subscribing = subscribing_of(
+        subscribing = webhooks.subscribing(
             world.secrets.now, world.accounts.secret, copper, self.ledger, self.publishing, subscribed
         )
         return [*flows, later(self._sweeping(account)), later(subscribing)]
@@ -120,7 +119,7 @@ class AccountFlows:
         return Leaving(
             account=account,
             gate=copper.gate,
-            unsubscribe=unsubscribing(world.settings, copper),
+            unsubscribe=webhooks.unsubscribing(world.settings, copper),
             waiting=lambda: world.waiting[self.publishing.shard]()[account],
             ledger=self.ledger,
             governing=self.governing,

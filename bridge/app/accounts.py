@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
 
-from bridge.app.sealing import Sealing
-from bridge.contract.accounts import Connected, Pending, Sealed, Standing, read_entry
+from bridge.app.sealing import Opened, Sealing
+from bridge.contract.accounts import Connected, Pending, Standing, read_entry
 from bridge.contract.records import Incoming
 from bridge.contract.sharding import shard_of
 from bridge.copper.client import CopperAccount
@@ -42,7 +42,7 @@ class Accounts:
         self._sealing = sealing
         self._sealed_by = sealing()
         self._watchers = WeakSet[asyncio.Event]()
-        self._opened: dict[str, Sealed] = {}
+        self._opened: dict[str, Opened] = {}
         """What the ciphertext holds."""
 
     def watched(self) -> asyncio.Event:
@@ -56,10 +56,6 @@ class Accounts:
         mine = (name for name in self.served if shard_of(name, partitions) == shard)
         return {name: self._served_as(name) for name in mine}
 
-    def readable(self, account: str) -> bool:
-        """Whether there is a token for a connected account."""
-        return account in self._opened
-
     def standing(self, account: str) -> Standing:
         """How a served account stands."""
         entry = self.connected.get(account)
@@ -68,7 +64,7 @@ class Accounts:
     def _served_as(self, account: str) -> Standing:
         """The same, but that one whose token cannot be read waits like one that is paused."""
         standing = self.standing(account)
-        waits = standing is Standing.CONNECTED and account in self.connected and not self.readable(account)
+        waits = standing is Standing.CONNECTED and account in self.connected and account not in self._opened
         return Standing.PAUSED if waits else standing
 
     def secret(self, account: str) -> str | None:
@@ -130,7 +126,7 @@ class Accounts:
         opened = self._opened.get(account)
         return BearerToken("" if opened is None else opened.token)
 
-    def _open(self, entry: Connected) -> Sealed | None:
+    def _open(self, entry: Connected) -> Opened | None:
         return None if self._sealed_by is None else self._sealed_by.opened(entry.account, entry.sealed)
 
     def _tell(self) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from bridge.app.accounts import Accounts
-from bridge.app.sealing import Sealing
-from bridge.contract.accounts import Sealed, entry_record, forgotten
+from bridge.app.sealing import Opened, Sealing
+from bridge.contract.accounts import entry_record, forgotten
 from bridge.contract.control import Asked, Control, control_record
 from bridge.contract.records import Outgoing
 from bridge.contract.topics import TopicNames
@@ -125,7 +125,7 @@ class Connecting:
         token = await redeemed(oauth.application, code, timeout=oauth.timeout)
         if isinstance(token, Refused):
             return token
-        sealed = oauth.sealing.seal(account, Sealed(token, self._chance()))
+        sealed = oauth.sealing.seal(account, Opened(token, self._chance()))
         asked = Control(f"connect-{uuid.uuid4()}", Asked.CONNECT, account, sealed=sealed)
         kept = await self._place.keep(control_record(asked, self._place.names, self._place.partitions))
         return account if kept else Refused.KAFKA_AWAY

@@ -5,11 +5,19 @@ everything has been sealed anew. Made by `bridge.app.world` of the settings as t
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from bridge.contract.accounts import Connected, Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a consent brought, in clear. Another kind than `Sealed`, so that no record can be made of it."""
+
+    token: str = field(repr=False)
+    secret: str = field(repr=False)
 
 
 class Sealing:
@@ -20,17 +28,18 @@ class Sealing:
         self._newest_first = {name: Fernet(keys[name]) for name in sorted(keys, reverse=True)}
         self._keys = MultiFernet([*self._newest_first.values()])
 
-    def seal(self, account: str, secrets: Sealed) -> Sealed:
+    def seal(self, account: str, secrets: Opened) -> Sealed:
         """Ciphertext of both; another one each time. It is this account's: as another's it cannot be opened."""
-        return Sealed(*(self._keys.encrypt(f"{account} {each}".encode()).decode() for each in _both(secrets)))
+        texts = (f"{account} {each}".encode() for each in (secrets.token, secrets.secret))
+        return Sealed(*(self._keys.encrypt(each).decode() for each in texts))
 
-    def opened(self, account: str, sealed: Sealed) -> Sealed | None:
+    def opened(self, account: str, sealed: Sealed) -> Opened | None:
         """What is in both; None when either was sealed for another account, or with a key that is not there (now)."""
         try:
             texts = [self._keys.decrypt(each.encode()).decode().partition(" ") for each in _both(sealed)]
         except (InvalidToken, ValueError):
             return None
-        return Sealed(*(text for _, _, text in texts)) if all(owner == account for owner, _, _ in texts) else None
+        return Opened(*(text for _, _, text in texts)) if all(owner == account for owner, _, _ in texts) else None
 
     def key_of(self, sealed: Sealed) -> str | None:
         """The name of the oldest key that is needed to open both; None when one is not there."""
@@ -41,6 +50,10 @@ class Sealing:
         """Whether another key than the newest sealed either."""
         return self.key_of(sealed) != next(iter(self._newest_first))
 
+    def renewed(self, entry: Connected, opened: Opened) -> Connected:
+        """The entry with its secrets sealed anew."""
+        return replace(entry, sealed=self.seal(entry.account, opened))
+
     def _opener(self, text: str) -> str | None:
         for name, key in self._newest_first.items():
             try:
@@ -50,10 +63,6 @@ class Sealing:
             return name
         return None
 
-    def renewed(self, entry: Connected, opened: Sealed) -> Connected:
-        """The entry with its secrets sealed anew."""
-        return replace(entry, sealed=self.seal(entry.account, opened))
 
-
-def _both(secrets: Sealed) -> tuple[str, str]:
-    return secrets.token, secrets.secret
+def _both(sealed: Sealed) -> tuple[str, str]:
+    return sealed.token, sealed.secret

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from bridge.contract.accounts import Standing
 from bridge.contract.sharding import shard_of
 from bridge.policy.freshness import Followed, State, state, worst
-from bridge.policy.refusals import OPERATOR, Paused
+from bridge.policy.refusals import Paused
 from bridge.policy.sightings import Lane
 from bridge.policy.sweeps import Held
 from bridge.shard.snapshotting import Taken
@@ -134,10 +134,7 @@ def _account(
 def _followed(which: tuple[str, str], every: float | None, since: float, observing: Observed) -> Followed:
     if every is not None:
         every = max(every, observing.intervals.get(which, every))  # faster than usual is no promise
-    paused = observing.paused.get(which[0])
-    if paused is not None and paused.reason == OPERATOR:
-        every = None  # nobody waits for it
-    held = paused is not None
+    held = which[0] in observing.paused
     return Followed(every, since, observing.scanned_at.get(which), observing.troubles.get(which), held=held)
 
 

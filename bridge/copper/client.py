@@ -17,11 +17,11 @@ from bridge.contract.commands import Command
 from bridge.copper import calls, reference
 from bridge.copper.budgeting import Allowance
 from bridge.copper.calls import Call
-from bridge.copper.connecting import LATE_SECONDS, TOO_LATE, Turn, at_once
 from bridge.copper.entities import ENTITIES
 from bridge.copper.gate import PAUSED, Gate
 from bridge.copper.readings import viewer
 from bridge.copper.transport import Received, Transport
+from bridge.copper.turns import LATE_SECONDS, TOO_LATE, Turn, at_once
 from bridge.copper.wire import Answer, Credentials, decipher, retry_after
 from bridge.policy.matching import Named
 from bridge.policy.refusals import REFUSALS

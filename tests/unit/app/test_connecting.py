@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from bridge.app.accounts import UNREADABLE, Accounts
 from bridge.app.administering import Administering, Impossible
 from bridge.app.connecting import Connecting, Linking, OAuth, Place
-from bridge.app.sealing import Sealing
+from bridge.app.sealing import Opened, Sealing
 from bridge.contract.accounts import Connected, Sealed, Standing, entry_record, forgotten
 from bridge.contract.control import Control, decode_control
 from bridge.contract.records import Incoming, Outgoing, Position
@@ -203,7 +203,7 @@ async def test_an_account_of_the_settings_is_connected_by_nobody(play: Play) -> 
 
 
 def entry(keys: dict[str, str], standing: Standing = Standing.CONNECTED) -> Connected:
-    return Connected("globex", Sealing(keys).seal("globex", Sealed("token", "secret")), standing, 1_000, 1_500)
+    return Connected("globex", Sealing(keys).seal("globex", Opened("token", "secret")), standing, 1_000, 1_500)
 
 
 def learn(replica: Replica, entry: Connected | None) -> None:
@@ -260,7 +260,7 @@ async def test_what_is_to_be_sealed_anew_is_told_by_the_keys(play: Play) -> None
     play.one.accounts.rekeyed()
     renewed = play.one.accounts.resealed(entry(OLD))
     assert renewed is not None
-    assert Sealing(NEW).opened("globex", renewed.sealed) == Sealed("token", "secret")
+    assert Sealing(NEW).opened("globex", renewed.sealed) == Opened("token", "secret")
     assert play.one.accounts.resealed(renewed) is None
 
 

@@ -1,11 +1,11 @@
 from cryptography.fernet import Fernet
 
-from bridge.app.sealing import Sealing
+from bridge.app.sealing import Opened, Sealing
 from bridge.contract.accounts import Sealed
 
 KEYS = {f"2026-{month:02}": Fernet.generate_key().decode() for month in (1, 2)}
 OLD, NEW = ({name: KEYS[name]} for name in KEYS)
-SECRETS = Sealed("the token", "the secret")
+SECRETS = Opened("the token", "the secret")
 
 
 def test_what_was_sealed_is_opened_and_cannot_be_read() -> None:

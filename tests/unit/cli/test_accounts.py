@@ -11,19 +11,19 @@ from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
 from bridge.app.oauth import linking
-from bridge.app.sealing import Sealing
+from bridge.app.sealing import Opened, Sealing
 from bridge.cli.accounts import rows_of
 from bridge.cli.exits import Exit
 from bridge.cli.main import app
 from bridge.client.accounts import Directory
-from bridge.contract.accounts import Connected, Pending, Sealed, Standing
+from bridge.contract.accounts import Connected, Pending, Standing
 from bridge.contract.moments import moment
 from bridge.contract.sharding import shard_of
 from bridge.policy.linking import link_refusal
 from bridge.settings import load
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-SECRETS = Sealed("the token", "the secret")
+SECRETS = Opened("the token", "the secret")
 SETTINGS = f"""
 accounts: {{acme: {{user_email: ops@acme.example, api_key: the-key}}}}
 oauth: {{client_id: ours, client_secret: the-secret, keys: {{k1: {OLD}, k2: {NEW}}}}}

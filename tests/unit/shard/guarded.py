@@ -11,8 +11,8 @@ import orjson
 from bridge.copper.budgeting import Allowance
 from bridge.copper.calls import Call
 from bridge.copper.client import CopperAccount
-from bridge.copper.connecting import Turn, at_once
 from bridge.copper.transport import Received, Transport
+from bridge.copper.turns import Turn, at_once
 from bridge.copper.wire import ApiKey, Credentials
 from bridge.policy.budget import Budget
 from bridge.policy.sightings import Trouble, Why
